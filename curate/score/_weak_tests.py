@@ -50,10 +50,10 @@ def weak_line(found: dict[str | None, list[str]], refused: bool) -> str | None:
     weak = sum(bool(passing) for passing in found.values())
     if not weak:
         return f"weak tests: none of {len(found):,} prompts"
-    listed = [f"{count:,} {does}" for does, count in kinds.most_common(SHOWN)]
+    listed = [f"{does}: {count:,}" for does, count in kinds.most_common(SHOWN)]
     more = ["..."] if len(kinds) > SHOWN else []
     then = "these prompts have no score" if refused else "weak: refuse gives these prompts no score"
     return (
-        f"weak tests: {weak:,} of {len(found):,} prompts pass a response that solves nothing "
+        f"weak tests: those of {weak:,} of {len(found):,} prompts pass a response that solves nothing "
         f"({', '.join(listed + more)}); {then}"
     )
