@@ -2,7 +2,7 @@
 
 It sees no network, no file of the host's but the standard library and the C libraries beside it (read-only), no other
 process, an empty environment and a small tmpfs. It can't start a process (``seccomp.py``), and has limits on
-memory, processor time, threads, open files and their size (``entrance.py``). It dies with the process that
+memory, processor time, threads, files, open files and their size (``entrance.py``). It dies with the process that
 started it, kill -9 included. If started by root it runs under an unused user id, else in a user namespace.
 """
 
