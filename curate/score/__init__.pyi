@@ -40,6 +40,8 @@ def code(
     seconds: float = 6.0,
     total: float = 60.0,
     memory: int = 1024,
+    validate: bool = False,
+    weak: Literal["keep", "refuse"] = "keep",
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,

@@ -9,14 +9,19 @@ needs of the other blocks (``curate/verifiers/programs/response_code.py``). A re
 The sandbox has the standard library only, no network, and one process without children. A response can't pass a test by
 printing, leaving early, patching or posing as the expected value: its code runs in one process, and verdicts are made
 in another.
+
+Tests may be so weak that a response passes them which solves nothing. With ``validate`` a few such responses
+(``curate/verifiers/programs/hostile.py``) are run against the tests of each prompt; ``detail`` has under ``weak`` what
+those do that pass them all, and the stage's line says of how many prompts.
 """
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
+from curate.score._weak_tests import hostile_requests, weak_line, weak_tests
 from curate.steps.model_calls import ModelCalls, Scoring
 from curate.verifiers.programs.response_code import code_of
 from curate.verifiers.programs.tests_found import UnitTests
@@ -27,7 +32,14 @@ SHOWN = 10  # failed tests in ``detail``
 
 
 def score(
-    response: pl.Series, ground_truth: pl.Series, *, seconds: float = 6.0, total: float = 60.0, memory: int = 1024
+    response: pl.Series,
+    ground_truth: pl.Series,
+    *,
+    seconds: float = 6.0,
+    total: float = 60.0,
+    memory: int = 1024,
+    validate: bool = False,
+    weak: Literal["keep", "refuse"] = "keep",
 ) -> Scoring:
     """Return ``value`` (0 to 1, null where there are no tests to run), ``detail`` (JSON) and ``error``.
 
@@ -37,34 +49,49 @@ def score(
         seconds: Limit of one test, not counting the time in which it waited for a processor. At least 0.1.
         total: Limit of all tests of a response, in seconds. At least ``seconds``.
         memory: Limit of memory, in MB. At least 64.
+        validate: Run responses that solve nothing against each prompt's tests, and report the tests that they pass.
+        weak: Whether a prompt's rows keep their score where its tests are so weak (``keep``) or have none (``refuse``,
+            which needs ``validate``).
 
     Raises:
-        UserError: For a limit out of its range.
+        UserError: For a limit out of its range, or ``weak`` without ``validate``.
     """
     for name, value, least in (("seconds", seconds, 0.1), ("total", total, seconds), ("memory", memory, 64)):
         if not least <= value <= 1e6:
             raise UserError(f"{name} is {value:g}; expected at least {least:g}")
+    if weak == "refuse" and not validate:
+        raise UserError("weak is 'refuse', but nothing looks for weak tests; set validate: true too")
     limits = {"seconds": seconds, "total": total, "memory": memory}
-    rows = list(_requests(response.cast(pl.String), ground_truth.cast(pl.String), limits))
+    truths = ground_truth.cast(pl.String)
+    tests = {truth: read_tests(truth) for truth in truths.unique(maintain_order=True)}  # candidates share a prompt's
+    rows = list(_requests(response.cast(pl.String), truths, tests, limits))
     answers = yield ModelCalls(pl.Series("ask", [request for request, _ in rows], dtype=pl.String), "sandbox", "run")
     found = [
         scored or _read(text, error)
         for (_, scored), text, error in zip(rows, answers["response"], answers["error"], strict=True)
     ]
     schema = {"value": pl.Float64, "detail": pl.String, "error": pl.String}
-    return pl.DataFrame(found, schema=schema, orient="row")
+    if not validate:
+        return pl.DataFrame(found, schema=schema, orient="row")
+    hostile = list(hostile_requests(tests, limits))
+    answers = yield ModelCalls(
+        pl.Series("ask", [request for *_, request in hostile], dtype=pl.String), "sandbox", "run"
+    )
+    passing = weak_tests([(truth, does) for truth, does, _ in hostile], answers["response"])
+    found = [_with_weak(one, passing.get(truth), weak == "refuse") for one, truth in zip(found, truths, strict=True)]
+    note = pl.lit(weak_line(passing, weak == "refuse"), pl.String)
+    return pl.DataFrame(found, schema=schema, orient="row").with_columns(note=note)
 
 
 Scored = tuple[float | None, str | None, str | None]  # value, detail, error
 
 
 def _requests(
-    responses: pl.Series, truths: pl.Series, limits: dict[str, Any]
+    responses: pl.Series, truths: pl.Series, known: dict[str | None, UnitTests | str], limits: dict[str, Any]
 ) -> Iterator[tuple[str | None, Scored | None]]:
     """Yield for each row the request to the sandbox and None, or None and the score of a row that needs no run."""
-    known: dict[str | None, UnitTests | str] = {}  # the candidates of a prompt share its tests
     for response, truth in zip(responses, truths, strict=True):
-        tests = known[truth] = known.get(truth) or read_tests(truth)
+        tests = known[truth]
         if isinstance(tests, str):
             yield None, (None, None, tests)
         elif response is None:
@@ -91,3 +118,13 @@ def _read(text: str | None, error: str | None) -> Scored:
     if failed:
         detail["failed"] = dict(list(failed.items())[:SHOWN])
     return passed / len(tests), json.dumps(detail, ensure_ascii=False), None
+
+
+def _with_weak(scored: Scored, passing: list[str] | None, refuse: bool) -> Scored:
+    """Return a score with what is known of its tests: which responses that solve nothing pass them."""
+    value, detail, error = scored
+    if not passing or detail is None:
+        return scored
+    if refuse:
+        value, error = None, f"weak tests: a response passes them that {' or '.join(passing[:2])}"
+    return value, json.dumps(json.loads(detail) | {"weak": passing}, ensure_ascii=False), error

@@ -45,9 +45,12 @@ def _options() -> tuple[str, ...]:
 
 
 def _namespaces() -> list[str]:
-    user = ["--unshare-user", "--uid", "1000", "--gid", "1000"]
-    if _can_change_user():  # these capabilities are lost when it changes to an unused user id
-        user = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    # ``entrance.py`` gives the capabilities up; the first is for the limit on the number of files.
+    user = ["--cap-add", "CAP_SYS_ADMIN"]
+    if _can_change_user():
+        user += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        user += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     session = ["--hostname", "sandbox", "--new-session", "--die-with-parent", "--clearenv"]
     return ["--cap-drop", "ALL", *user, *spaces, *session]
@@ -65,7 +68,8 @@ def _files(library: Path, shared: list[Path]) -> list[str]:
         options += ["--ro-bind", str(path.resolve()), str(path)]
     for name in ("site-packages", "dist-packages"):
         if (library / name).is_dir():
-            options += ["--size", "4096", "--perms", "0555", "--tmpfs", str(library / name)]
+            hidden = str(library / name)
+            options += ["--size", "4096", "--perms", "0555", "--tmpfs", hidden, "--remount-ro", hidden]
     for device in ("null", "zero", "random", "urandom"):
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     options += ["--symlink", "/tmp/.stdin", "/dev/stdin"]  # noqa: S108 (``response.py`` writes a program's input there)

@@ -21,6 +21,8 @@ class Clock:
     Attributes:
         seconds: Limit of one test, not counting the time in which a program waited for a processor.
         total: Limit of all tests together, in seconds of the wall clock.
+        patience: Seconds of waiting for a processor that are granted beside ``total``.
+        granted: Seconds of them that the run has used so far.
         begun: When the run began, on the monotonic clock.
         test: When the present test began.
         spare: Seconds granted to the present test for its waiting so far.
@@ -31,6 +33,8 @@ class Clock:
 
     seconds: float
     total: float
+    patience: float = 0.0
+    granted: float = 0.0
     begun: float = 0.0
     test: float = 0.0
     spare: float = 0.0
@@ -40,6 +44,11 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.begun = self.test = time.monotonic()
+
+    @property
+    def ends(self) -> float:
+        """When the run is out of time, on the monotonic clock, as far as its waiting is known."""
+        return self.begun + self.total + self.granted
 
     def restart(self, *watched: Sandbox) -> None:
         """Begin a test in these sandboxes, or in the same as before."""
@@ -56,17 +65,21 @@ class Clock:
             Busy: If the run is out of time and spent more than half of it waiting for a processor.
         """
         now = time.monotonic()
-        whole = self.begun + self.total - now
+        whole = self.ends - now
         test = self.test + self.seconds + self.spare - now
         if min(whole, test) > 0:
             return min(whole, test)
         computed, waited = self._since()
         passed = now - self.test
         if whole <= 0:
-            if self.lost + waited > self.total / 2:
+            granted = min(self.patience, self.lost + waited)
+            if granted > self.granted + 0.01:
+                self.granted = granted
+                return max(0.001, min(self.ends - now, self.test + self.seconds + self.spare - now))
+            if self.lost + waited - self.granted > self.total / 2:
                 raise Busy(
                     f"the machine was too busy: the program waited for a processor for "
-                    f"{self.lost + waited:.1f} s of {self.total:g}"
+                    f"{self.lost + waited:.1f} s of {self.total + self.granted:g}"
                 )
             raise Late(f"the whole run took more than {self.total:g} s")
         if waited > self.spare + 0.01:

@@ -3,6 +3,7 @@
 Nothing hostile has run in the process before it calls the job.
 """
 
+import ctypes
 import importlib
 import os
 import resource
@@ -31,6 +32,11 @@ PRELOADED = (
     "typing",
 )
 MAX_FILE_BYTES, MAX_THREADS, MAX_OPEN_FILES = 16 << 20, 64, 64
+MAX_FILES = (
+    4096  # files, folders and links in /tmp: each takes 1 KB of the kernel's memory, which no other limit counts
+)
+REMOUNT = 32 | 2 | 4  # linux/mount.h: MS_REMOUNT, MS_NOSUID, MS_NODEV, as bwrap has mounted it
+CAPABILITY_VERSION = 0x20080522  # linux/capability.h
 
 
 def main(control: int, link: int, user: int, role: str) -> None:
@@ -45,14 +51,36 @@ def main(control: int, link: int, user: int, role: str) -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     work = importlib.import_module(f"curate.verifiers.sandbox.{role}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    _limit_files(libc)
     if user:
         os.setgroups([])
         os.setresgid(user, user, user)
-        os.setresuid(user, user, user)  # this drops the capabilities too
+        os.setresuid(user, user, user)
+    _drop_capabilities(libc)
     os.chdir("/tmp")  # noqa: S108 (a tmpfs of its own)
     send(control, {"ready": True})
     _limit(receive(control))
     work.main(control, link)
+
+
+def _limit_files(libc: ctypes.CDLL) -> None:
+    """Limit the number of files in /tmp, for which bwrap has no option; end the process if that can't be done."""
+    options = f"nr_inodes={MAX_FILES}".encode()
+    if libc.mount(b"tmpfs", b"/tmp", b"tmpfs", ctypes.c_ulong(REMOUNT), options):  # noqa: S108 (a tmpfs of its own)
+        _refuse(f"the number of files can't be limited: {os.strerror(ctypes.get_errno())}")
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Give up every capability for good; end the process if that can't be done."""
+    header, none = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if libc.capset(header, none):
+        _refuse(f"the rights can't be dropped: {os.strerror(ctypes.get_errno())}")
+
+
+def _refuse(why: str) -> None:
+    os.write(2, f"{why}\n".encode())
+    os._exit(3)
 
 
 def _limit(limits: dict[str, Any]) -> None:

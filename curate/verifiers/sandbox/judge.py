@@ -47,18 +47,19 @@ class Verdicts:
             self.add(str(len(self.tests)), why)
 
 
-def judge(request: dict[str, Any], spares: Spares) -> Verdicts:
+def judge(request: dict[str, Any], spares: Spares, patience: float = 0) -> Verdicts:
     """Run all tests of a request.
 
     Args:
         request: The code, its tests and limits (``curate/models/clients/sandbox.py`` describes it).
         spares: The calling thread's sandboxes.
+        patience: How long the whole run may wait for a processor beside its ``total``, as a multiple of that.
 
     Raises:
         Busy: If the machine had no time for the program.
         Cancelled: If the run is being stopped.
     """
-    clock = Clock(request["seconds"], request["total"])
+    clock = Clock(request["seconds"], request["total"], patience * request["total"])
     how = request["tests"]["how"]
     verdicts = Verdicts(count=_count(request["tests"]))
     session = _checks if how == "checks" else _feeds if how == "stdio" else _calls
@@ -67,7 +68,7 @@ def judge(request: dict[str, Any], spares: Spares) -> Verdicts:
         try:
             session(request, spares, clock, verdicts)
         except Late as late:
-            if clock.begun + clock.total <= time.monotonic():
+            if clock.ends <= time.monotonic():
                 verdicts.fail_drain_ready(str(late))
             else:
                 verdicts.add(str(len(verdicts.tests)), str(late))
@@ -91,7 +92,7 @@ def _limits(request: dict[str, Any]) -> dict[str, Any]:
 def _begin(sandbox: Sandbox, request: dict[str, Any], job: dict[str, Any], clock: Clock) -> None:
     """Send a sandbox its limits and its job, once it is ready."""
     with contextlib.suppress(TimeoutError):
-        sandbox.receive(clock.begun + clock.total)
+        sandbox.receive(clock.begun + clock.total + clock.patience)
     sandbox.send(_limits(request), request["total"])
     sandbox.send(job, request["total"])
 

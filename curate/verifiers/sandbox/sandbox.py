@@ -2,7 +2,7 @@
 
 It sees no network, no file of the host's but the standard library and the C libraries beside it (read-only), no other
 process, an empty environment and a small tmpfs. It can't start a process (``seccomp.py``), and has limits on
-memory, processor time, threads, open files and their size (``entrance.py``). It dies with the process that
+memory, processor time, threads, files, open files and their size (``entrance.py``). It dies with the process that
 started it, kill -9 included. If started by root it runs under an unused user id, else in a user namespace.
 """
 
@@ -27,7 +27,7 @@ from curate.verifiers.sandbox.inner_modules import compiled_modules
 from curate.verifiers.sandbox.values import MAX_FRAME
 from schemas.errors import UserError
 
-FORMAT = 3  # of requests and replies, and of how tests are run: a change that can change an outcome needs a new number
+FORMAT = 4  # of requests and replies, and of how tests are run: a change that can change an outcome needs a new number
 INSTALL = "on Debian or Ubuntu: apt install bubblewrap"
 
 

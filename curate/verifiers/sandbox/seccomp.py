@@ -8,6 +8,8 @@ the kernel for which a program has no need.
 import platform
 import struct
 
+from curate.verifiers.sandbox.entrance import REMOUNT
+
 # Numbers on x86_64 and aarch64, from the kernel's tables (syscall_64.tbl, asm-generic/unistd.h).
 REFUSED = {
     "fork": (57, None),
@@ -35,7 +37,6 @@ REFUSED = {
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
-    "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
     "chroot": (161, 51),
@@ -53,7 +54,7 @@ REFUSED = {
     "syslog": (103, 116),
     "personality": (135, 92),
 }
-CLONE, CLONE3, SOCKET = (56, 220), (435, 435), (41, 198)
+CLONE, CLONE3, SOCKET, MOUNT = (56, 220), (435, 435), (41, 198), (165, 40)
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 CLONE_THREAD, AF_UNIX = 0x10000, 1
 EPERM, EACCES, ENOSYS = 1, 13, 38
@@ -61,7 +62,7 @@ X32 = 0x40000000  # x86_64's second set of numbers
 # Instructions (linux/bpf_common.h) and a filter's return values (linux/seccomp.h).
 LOAD, EQUAL, AT_LEAST, ALL_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # offsets in struct seccomp_data
 
 
 def program() -> bytes:
@@ -91,6 +92,14 @@ def program() -> bytes:
         (LOAD, 0, 0, FIRST_ARGUMENT),
         (EQUAL, 1, 0, AF_UNIX),
         (RETURN, 0, 0, ERRNO | EACCES),
+        (RETURN, 0, 0, ALLOW),
+    ]
+    # The one mount that the entrance makes, before it gives up its rights: from then on the kernel refuses it too.
+    steps += [
+        (EQUAL, 0, 4, MOUNT[column]),
+        (LOAD, 0, 0, FOURTH_ARGUMENT),
+        (EQUAL, 1, 0, REMOUNT),
+        (RETURN, 0, 0, ERRNO | EPERM),
         (RETURN, 0, 0, ALLOW),
     ]
     steps += [(RETURN, 0, 0, ALLOW)]

@@ -37,6 +37,14 @@ print(checks("def f(x): return x + 1", ["assert f(1) == 2", "assert f(1) == 3"])
 print(checks("import os\\ndef f(x): os.fork()"), checks("def f(x): bytearray(1 << 40)"))
 print(checks("import socket\\ndef f(x): socket.socket()"), checks("def f(x): open('/dev/x', 'w')"))
 print(stdio("import os; print(os.getuid())", ("", "1000")))
+print(stdio("n = 0\\ntry:\\n    while n < 9999: open(f'/tmp/{n}', 'w').close(); n += 1\\nexcept OSError as e: print(e.errno)", ("", "28")))
+print(stdio("import ctypes\\nc = (ctypes.c_uint32 * 6)()\\nprint(ctypes.CDLL(None).capget((ctypes.c_uint32 * 2)(0x20080522, 0), c), any(c))", ("", "0 False")))
+import os
+place = str(os.__file__).replace("os.py", "dist-packages")
+if os.path.isdir(place):
+    print(stdio(f"import os\\ntry: os.chmod({place!r}, 0o755)\\nexcept OSError as e: print(e.errno)", ("", "30")))
+else:
+    print([None])
 print(stdio("import threading as t, time\\nn = 0\\ntry:\\n    while n < 5000: t.Thread(target=time.sleep, args=(9,), daemon=True).start(); n += 1\\nexcept RuntimeError: print(n < 100)", ("", "True")))
 """  # noqa: E501
     try:
@@ -52,6 +60,5 @@ print(stdio("import threading as t, time\\nn = 0\\ntry:\\n    while n < 5000: t.
         "[None, 'AssertionError']",
         "['PermissionError: [Errno 1] Operation not permitted'] ['MemoryError']",
         "['PermissionError: [Errno 13] Permission denied'] ['OSError: [Errno 30] Read-only file system']",
-        "[None]",
-        "[None]",
+        *["[None]"] * 5,
     ], done.stdout + done.stderr
