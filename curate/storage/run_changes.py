@@ -110,7 +110,11 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, str
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _differences(one, other, f"{place}[{number}]")
     elif old != new:
-        yield place, *(None if one is None else json.dumps(one, ensure_ascii=False) for one in (old, new))
+        yield place, _json(old), _json(new)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import polars as pl
 import pytest
@@ -28,8 +29,9 @@ def asked(tmp_path_factory):
     used = [
         {"path": one.path.name, "stage_id": one.stage_id, "stage": "s", "position": 0} for one in store.whole_stages()
     ]
-    run = {"run_id": "r1", "recipe": "a", "command": "run", "status": "finished", "stages": used, "number": 1}
-    store.save_run(run | {"resolved": {"seed": 7}})
+    run: Any = {"run_id": "r1", "recipe": "a", "command": "run", "status": "finished", "stages": used, "number": 1}
+    run["resolved"] = {"seed": 7}
+    store.save_run(run)
     return folder
 
 
