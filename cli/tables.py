@@ -1,7 +1,6 @@
 """Prints query results: as tables for a person, as JSON, CSV or Parquet for a program."""
 
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from cli.output_file import check_output, output_file
 from cli.plain_console import PlainConsole
-from cli.terminal import json_text, terminal_text
+from cli.terminal import STEERING, json_text, terminal_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from curate.storage.row_history import RowHistory
     from curate.storage.store import Store
 
-# A model's text must not steer the terminal, end a line or turn its direction.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 NAMES = ("split", "scorer", "model", "group", "on", "benchmark", "metric")  # columns of names, which have room to fold
 SEPARATOR = 3  # characters between two columns
 
@@ -36,11 +33,11 @@ def console() -> Console:
 
 
 def safe(value: Any, length: int = 400) -> str:
-    """Return a value as one line of text of at most ``length`` characters, without control characters."""
+    """Return a value as one line of text of at most ``length`` characters, without what could steer a terminal."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e6 else f"{value:.0f}"
     text = "" if value is None else str(value)
-    text = CONTROL.sub("", text.replace("\n", "⏎"))
+    text = STEERING.sub("", text.replace("\n", "⏎"))
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
