@@ -11,11 +11,11 @@ from curate.storage.damage import Damaged, files_damage, read_manifest, read_run
 from curate.storage.marker import MARKER, is_store, marker_format, write_marker
 from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
-from curate.storage.sql_views import NAME, publish
+from curate.storage.reply_log import ASKED_AGAIN
+from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
 
 CACHES = ("embeddings", "sketches")
-ASKED_AGAIN = "bring back a copy, or move it away to start anew: its replies are then asked again"
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _views(store: Store) -> Iterator[Finding]:
     if not file.exists():
         return
     try:
-        with duckdb.connect(str(file), read_only=True) as con:
+        with duckdb.connect(str(file), read_only=True, config=CONFIG) as con:
             con.execute("SELECT count(*) FROM runs").fetchall()
     except duckdb.Error as error:
         text = " ".join(str(error).split())[:100]

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from curate.storage.damage import Damaged
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.finish_reasons import FINISH_REASONS, finish_reason
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS spent (
     run_id TEXT, recipe TEXT, model TEXT, identity TEXT, requests INTEGER, replies INTEGER, failed INTEGER,
     prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, seconds REAL, PRIMARY KEY (run_id, model, identity));
 """
+ASKED_AGAIN = "bring back a copy, or move it away to start anew: its replies are then asked again"
 SPENT = ("requests", "replies", "failed", "prompt_tokens", "completion_tokens", "cost", "seconds")
 ADD = f"""
 INSERT INTO spent VALUES (?, ?, ?, ?, {", ".join("?" for _ in SPENT)})
@@ -197,15 +199,9 @@ class ReplyLog:
 
     def _file_error(self, error: sqlite3.DatabaseError) -> UserError:
         """Return the error to raise for SQLite's."""
-        damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
-        return UserError(
-            f"{self.path}: {error}"
-            + (
-                "; move it away to start anew (its replies are then asked again), or bring back a copy"
-                if damaged
-                else ""
-            )
-        )
+        if type(error) is sqlite3.DatabaseError or not self.path.is_file():
+            return Damaged(self.path, str(error), ASKED_AGAIN)
+        return UserError(f"{self.path}: {error}")  # the disk is full, the file may not be written ...
 
 
 def costs(store: Store) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Strategies that change real inputs: texts, bytes and JSON values, each by a few small operations.
 
-An operation is three numbers: which kind, where, and with what. So an example is small, and Hypothesis shrinks it to few
-operations near the start.
+An operation is three numbers: which kind, where, and with what. So an example is small, and Hypothesis shrinks
+it to few operations near the start.
 """
 
 import copy
@@ -13,19 +13,135 @@ from hypothesis import strategies as st
 NUMBERS = st.integers(0, 1 << 16)
 OPERATIONS = st.lists(st.tuples(st.integers(0, 63), NUMBERS, NUMBERS), min_size=1, max_size=6)
 TOKENS = (
-    "", " ", "\n", "\t", ":", "- ", "{", "}", "[", "]", "'", '"', ",", "|", ">", "&a ", "*a", "<<: *a", "!!python/object:os.x ",
-    "!!set ", "? ", "#", "%", "@", "`", "null", "true", "~", "0", "-1", "1e999", ".nan", ".inf", "0x7fffffffffffffff", "1" * 30,
-    "1" * 5000, "2020-01-01", "12:30:45", "${a}", "${", "$${", "{{ x }}", "{% if %}", "\x00", "\x1b[2J", "\u202e", "\ufeff",
-    "\u2028", "é", "字", "\U0001f600", "a" * 3000, "../..", "/etc/passwd", "--", ";", "\\", "\\ud800", "=1+1", "[/]", "<think>",
-    "</s>", "((a+)+)+$", "NaN", "e" * 40, "\r\n", "\x85", "...", "---",
-)  # fmt: skip
+    "",
+    " ",
+    "\n",
+    "\t",
+    ":",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "'",
+    '"',
+    ",",
+    "|",
+    ">",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "!!python/object:os.x ",
+    "!!set ",
+    "? ",
+    "#",
+    "%",
+    "@",
+    "`",
+    "null",
+    "true",
+    "~",
+    "0",
+    "-1",
+    "1e999",
+    ".nan",
+    ".inf",
+    "0x7fffffffffffffff",
+    "1" * 30,
+    "1" * 5000,
+    "2020-01-01",
+    "12:30:45",
+    "${a}",
+    "${",
+    "$${",
+    "{{ x }}",
+    "{% if %}",
+    "\x00",
+    "\x1b[2J",
+    "\u202e",
+    "\ufeff",
+    "\u2028",
+    "é",
+    "字",
+    "\U0001f600",
+    "a" * 3000,
+    "../..",
+    "/etc/passwd",
+    "--",
+    ";",
+    "\\",
+    "\\ud800",
+    "=1+1",
+    "[/]",
+    "<think>",
+    "</s>",
+    "((a+)+)+$",
+    "NaN",
+    "e" * 40,
+    "\r\n",
+    "\x85",
+    "...",
+    "---",
+)
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63 - 1, 2**63, 2**64, 10**30, -(10**400), 0.5, -0.0, 1e308, float("nan"),
-    float("inf"), "", " ", "\n", "a", "\x00", "\x1b]0;x\x07", "\u202e", "é", "字", "\ud800", "\U0001f600", "a" * 3000, "1",
-    "1e999", "true", "null", "[]", "{}", '{"a": 1}', "${a}", "../x", "c_1", "user", "assistant", "<think>x</think>y", [], [[]],
-    {}, [None], [1, "a", None], {"a": None}, {"": 1}, {"role": "user", "content": "hi"}, [{"role": "assistant", "content": None}],
-    [{"role": "tool"}], {"type": "text", "text": 1}, {"a": {"a": {"a": {}}}}, "9" * 5000, b"bytes".decode(), "((a+)+)+$",
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+    -(10**400),
+    0.5,
+    -0.0,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    " ",
+    "\n",
+    "a",
+    "\x00",
+    "\x1b]0;x\x07",
+    "\u202e",
+    "é",
+    "字",
+    "\ud800",
+    "\U0001f600",
+    "a" * 3000,
+    "1",
+    "1e999",
+    "true",
+    "null",
+    "[]",
+    "{}",
+    '{"a": 1}',
+    "${a}",
+    "../x",
+    "c_1",
+    "user",
+    "assistant",
+    "<think>x</think>y",
+    [],
+    [[]],
+    {},
+    [None],
+    [1, "a", None],
+    {"a": None},
+    {"": 1},
+    {"role": "user", "content": "hi"},
+    [{"role": "assistant", "content": None}],
+    [{"role": "tool"}],
+    {"type": "text", "text": 1},
+    {"a": {"a": {"a": {}}}},
+    "9" * 5000,
+    b"bytes".decode(),
+    "((a+)+)+$",
+)
 
 
 def _deep(levels: int) -> Any:
@@ -37,7 +153,9 @@ def _deep(levels: int) -> Any:
 
 def texts(seeds: Sequence[str], tokens: Sequence[str] = TOKENS) -> st.SearchStrategy[str]:
     """Return the seeds as texts, each changed by a few operations."""
-    return st.builds(lambda seed, ops: _apply(ops, seed, lambda t, o: _change_text(t, o, tokens)), st.sampled_from(seeds), OPERATIONS)
+    return st.builds(
+        lambda seed, ops: _apply(ops, seed, lambda t, o: _change_text(t, o, tokens)), st.sampled_from(seeds), OPERATIONS
+    )
 
 
 def blobs(seeds: Sequence[bytes]) -> st.SearchStrategy[bytes]:
@@ -47,10 +165,14 @@ def blobs(seeds: Sequence[bytes]) -> st.SearchStrategy[bytes]:
 
 def values(seeds: Sequence[Any]) -> st.SearchStrategy[Any]:
     """Return the seeds as JSON values, in which a few parts are replaced, removed, repeated, moved or wrapped."""
-    return st.builds(lambda seed, ops: _apply(ops, copy.deepcopy(seed), _change_value), st.sampled_from(seeds), OPERATIONS)
+    return st.builds(
+        lambda seed, ops: _apply(ops, copy.deepcopy(seed), change_value), st.sampled_from(seeds), OPERATIONS
+    )
 
 
-def _apply(operations: list[tuple[int, int, int]], seed: Any, change: Callable[[Any, tuple[int, int, int]], Any]) -> Any:
+def _apply(
+    operations: list[tuple[int, int, int]], seed: Any, change: Callable[[Any, tuple[int, int, int]], Any]
+) -> Any:
     for operation in operations:
         seed = change(seed, operation)
     return seed
@@ -118,7 +240,8 @@ def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return found
 
 
-def _change_value(value: Any, operation: tuple[int, int, int]) -> Any:
+def change_value(value: Any, operation: tuple[int, int, int]) -> Any:
+    """Return a JSON value changed by one operation."""
     kind, where, what = operation
     places = _places(value, [])
     odd = _deep(30 + what % 3000) if kind == 63 else copy.deepcopy(VALUES[what % len(VALUES)])

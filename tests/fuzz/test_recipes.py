@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -15,10 +15,24 @@ from schemas.recipe import Recipe
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import TOKENS, blobs, texts, values
 
-SEEDS = [(RECIPES / f"{name}.yaml").read_text(encoding="utf-8") for name in ("demo", "rounds", "preferences", "ppo", "clean")]
-SEEDS.append("name: a\nbase: &a {x: 1}\nprompts:\n  - source: {path: a.jsonl, <<: *a}\nsplit: {test: 0.1, by: metadata.x}\n")
+SEEDS = [
+    (RECIPES / f"{name}.yaml").read_text(encoding="utf-8") for name in ("demo", "rounds", "preferences", "ppo", "clean")
+]
+SEEDS.append(
+    "name: a\nbase: &a {x: 1}\nprompts:\n  - source: {path: a.jsonl, <<: *a}\nsplit: {test: 0.1, by: metadata.x}\n"
+)
 PLAIN: list[Any] = [json.loads(json.dumps(YAML(typ="safe", pure=True).load(text))) for text in SEEDS]
-KEYS = ("seed", "models.student", "split.test", "completions.0.generate.n", "values.assistant", "prompts.99.source", "", ".", "a..b")
+KEYS = (
+    "seed",
+    "models.student",
+    "split.test",
+    "completions.0.generate.n",
+    "values.assistant",
+    "prompts.99.source",
+    "",
+    ".",
+    "a..b",
+)
 
 
 def read(recipe: Path | dict, overrides: list[str] | None = None) -> None:
@@ -27,7 +41,7 @@ def read(recipe: Path | dict, overrides: list[str] | None = None) -> None:
         assert isinstance(loaded, Recipe)
 
 
-@fuzz(120)
+@fuzz(50)
 @given(texts(SEEDS))
 def test_a_changed_recipe_is_read_or_refused(text):
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +59,7 @@ def test_a_recipe_of_any_bytes_is_read_or_refused(data):
         read(file)
 
 
-@fuzz(200)
+@fuzz(100)
 @given(values(PLAIN))
 def test_a_mapping_is_read_or_refused(recipe):
     read(recipe)
