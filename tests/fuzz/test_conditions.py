@@ -17,6 +17,9 @@ from curate.storage.store import Store
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import TOKENS, texts
 
+pytestmark = pytest.mark.slow
+
+
 ROWS = pl.DataFrame(
     {
         "prompt": ["a", "b", None],

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -14,6 +15,9 @@ from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import TOKENS, blobs, texts, values
+
+pytestmark = pytest.mark.slow
+
 
 SEEDS = [
     (RECIPES / f"{name}.yaml").read_text(encoding="utf-8") for name in ("demo", "rounds", "preferences", "ppo", "clean")

@@ -11,13 +11,17 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cli.shipped_recipes import RECIPES
 from curate.sources.read_source import read_source
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import blobs, texts, values
+
+pytestmark = pytest.mark.slow
+
 
 CALL = {"id": "c", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
 TURNS = [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
@@ -65,7 +69,7 @@ def _parquet() -> bytes:
 
 def _arrow() -> bytes:
     file = io.BytesIO()
-    table = pa.table({"prompt": ["a", "b"], "answer": ["1", None]})
+    table = pa.table({"prompt": ["alpha", "bravo"], "answer": ["1", None]})
     with pa.ipc.new_stream(file, table.schema) as out:
         out.write_table(table)
     return file.getvalue()
@@ -116,5 +120,7 @@ def test_a_changed_text_is_read_or_refused(name, text, how):
 
 @fuzz(60)
 @given(st.sampled_from(sorted(FILES)).flatmap(lambda name: st.tuples(st.just(name), blobs([FILES[name]]))), how)
+@example(("a.arrow", FILES["a.arrow"].replace(b"alphabravo", b"\xff" * 10)), {"on_error": "drop"})  # no UTF-8
+@example(("a.arrow", FILES["a.arrow"].replace(b"\x05\0\0\0\x0a\0\0\0", b"\xff" * 8)), {"on_error": "drop"})  # leads out
 def test_a_damaged_file_is_read_or_refused(file, how):
     read(*file, **how)

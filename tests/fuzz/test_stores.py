@@ -19,6 +19,9 @@ from tests.command import Result, call
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import NUMBERS, OPERATIONS, change_bytes, change_value
 
+pytestmark = pytest.mark.slow
+
+
 RECIPE: dict[str, Any] = {
     "name": "r",
     "prompts": [{"source": "rows.jsonl"}, {"dedup": "exact"}],
@@ -125,3 +128,19 @@ def test_every_command_works_on_what_is_whole(whole, found, marker, query):
             assert again.code == 0, again
             for query in QUERIES[:4]:
                 assert call(folder, "sql", query).code == 0, query
+
+
+def test_what_was_found(whole, tmp_path):
+    """Damage that ended commands as a bug: a log of replies that is none, records whose values have other types."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    (manifest,) = (tmp_path / "store" / "stages").glob("train-*/stage.json")
+    assert "name" not in json.loads(manifest.read_text())
+    assert said(call(tmp_path, "why", "p_")).code in (0, 2)
+    (tmp_path / "store" / "replies" / "replies.sqlite").write_bytes(b"no database" * 1000)
+    shown = said(call(tmp_path, "show"))
+    assert shown.code == 0 and "damaged" in shown.out
+    assert "replies.sqlite: damaged: file is not a database" in said(call(tmp_path, "sql", "FROM costs")).err
+    record = sorted((tmp_path / "store" / "runs").glob("*.json"))[0]
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"limit_of": ["r"]}))
+    shown = said(call(tmp_path, "show"))
+    assert shown.code == 0 and "damaged: 'limit_of' is a list" in shown.err

@@ -16,6 +16,9 @@ from tests.fuzz.fuzzing import EXAMPLES, fuzz, works_or_says_why  # noqa: E402
 from tests.fuzz.mutations import TOKENS, texts, values  # noqa: E402
 from tests.models.chat.styles import STYLES, style  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
+
 SHIPPED = [(RECIPES / name).read_text(encoding="utf-8") for name in ("chat.jinja", "tools.jinja")]
 HOSTILE = [
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",

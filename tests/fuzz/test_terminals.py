@@ -3,6 +3,7 @@
 import io
 import unicodedata
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,6 +18,9 @@ from schemas.errors import OneLine, short_repr, unknown
 from schemas.progress import StageWarning
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import TOKENS
+
+pytestmark = pytest.mark.slow
+
 
 TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 MARKS = "\u061c\u200e\u200f\u2028\u2029"

@@ -3,7 +3,8 @@
 import json
 from typing import Any, cast
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curate.models.clients.http import replies
@@ -18,6 +19,9 @@ from schemas.requests import Reply, Sampling, make_request
 from tests.fuzz.fuzzing import fuzz, works_or_says_why
 from tests.fuzz.mutations import TOKENS, blobs, values
 from tests.streaming_server import DONE, event
+
+pytestmark = pytest.mark.slow
+
 
 HI = json.dumps([{"role": "user", "content": "hi"}])
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -115,8 +119,12 @@ def asked(samples: int, **how: Any) -> list[Any]:
     return [make_request("m", HI, None, Sampling(**how), i) for i in range(samples)]
 
 
-@fuzz(100)
+DEEP = json.dumps(ANSWERS[0]).replace('"hello"', f'"", "reasoning_details": {"[" * 600}1{"]" * 600}').encode()
+
+
+@fuzz(150)
 @given(bodies, st.integers(1, 3), st.sampled_from([{}, {"logprobs": True}, {"top_logprobs": 2}]))
+@example(DEEP, 1, {})  # ended a run: the trace was read level by level
 def test_any_body_is_replies_or_malformed(raw, samples, how):
     with works_or_says_why("wire", replies.Malformed):
         made, spent = replies.read(asked(samples, **how), raw, len(raw), "m")
