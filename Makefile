@@ -108,17 +108,17 @@ lint: install
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/ty check
 
-# Known holes in what gristmill depends on, by PyPI's service; fails where that can't be reached. In an environment of its own.
+# Known holes in what gristmill depends on, by PyPI's service; fails where it does not know one (--strict). In an environment of its own.
 audit:
 	$(PYTHON) -m venv --clear .venv-audit
 	.venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit==$(PIP_AUDIT)'
-	.venv-audit/bin/pip-audit --progress-spinner off .
+	.venv-audit/bin/pip-audit --strict --progress-spinner off .
 
 # The fuzz tests at random, so many seconds a surface, or only one of them: make fuzz SECONDS=3600 SURFACE=wire
 SECONDS ?= 60
 SURFACE ?=
 fuzz: install
-	$(BIN)/python benchmarks/fuzz.py --seconds $(SECONDS) $(SURFACE)
+	$(BIN)/python -P benchmarks/fuzz.py --seconds $(SECONDS) $(SURFACE)
 
 # The signatures of the steps, for type checkers and editors: run it after a new step or setting.
 stubs: install

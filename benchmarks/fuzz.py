@@ -1,6 +1,6 @@
 """Runs the fuzz tests at random for a time, one surface after the other, and prints how many examples each took.
 
-``python benchmarks/fuzz.py --seconds 3600 wire stores``. Without names it runs all. A process is limited to 8 GB, and
+``python -P benchmarks/fuzz.py --seconds 3600 wire stores``. Without names it runs all. A process is limited to 8 GB, and
 one that hangs in an example for two minutes ends and says where. A failure is printed with its input, for an
 ``@example`` in the test.
 """

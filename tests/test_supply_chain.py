@@ -71,8 +71,7 @@ import os, socket, sys
 
 def note(event, args):
     kinds = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind")
-    family = getattr(args[0], "family", None) if args else None
-    if event in kinds and family != socket.AF_UNIX:
+    if event in kinds and getattr(args[0], "family", None) != socket.AF_UNIX:
         with open(os.environ["RECORD"], "a") as file:
             file.write(f"{event} {args[1:] or args!r} {sys.argv}\\n")
         raise OSError("no network in this test")
