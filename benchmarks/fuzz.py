@@ -1,7 +1,7 @@
 """Runs the fuzz tests at random for a time, one surface after the other, and prints how many examples each took.
 
-``python -P benchmarks/fuzz.py --seconds 3600 wire stores``. Without names it runs all. A process is limited to 8 GB, and
-one that hangs in an example for two minutes ends and says where. A failure is printed with its input, for an
+``python -P benchmarks/fuzz.py --seconds 3600 wire stores``. Without names it runs all. A process is limited to 8 GB,
+and one that hangs in an example for two minutes ends and says where. A failure is printed with its input, for an
 ``@example`` in the test.
 """
 
@@ -57,7 +57,8 @@ def run_once(surface: str, examples: int, seconds: float) -> Ran:
         else:
             failed = f"seed {seed}\n{said}" if process.returncode else ""
         found = [json.loads(file.read_text()) for file in Path(folder).glob(f"{surface}.*")]
-        return Ran(*(found[0] if found else (0, 0.0, 0)), failed)
+        count, slowest, memory = found[0] if found else (0, 0.0, 0)
+        return Ran(count, slowest, memory, failed)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def fuzz(examples: int) -> settings:
 
 
 @contextmanager
-def works_or_says_why(surface: str, *others: type[Exception]) -> Iterator[None]:
+def works_or_says_why(surface: str, *others: type[Exception]) -> Generator[None]:
     """Run one example: its body works, or raises an error of one line; any other error is a bug.
 
     Args:

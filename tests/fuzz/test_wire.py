@@ -129,7 +129,7 @@ def test_any_body_is_replies_or_malformed(raw, samples, how):
     with works_or_says_why("wire", replies.Malformed):
         made, spent = replies.read(asked(samples, **how), raw, len(raw), "m")
         assert made and all(isinstance(one, Reply) and isinstance(one.text, str) for one in made)
-        assert all(one.text.encode() is not None for one in made), "it can be stored"
+        assert all((one.text or "").encode() is not None for one in made), "it can be stored"
         assert spent.requests == 1 and spent.prompt_tokens >= 0 and spent.completion_tokens >= 0
 
 
