@@ -1,7 +1,6 @@
 """Tables of figures for a person, made with Rich, and what a store holds in a few of them."""
 
 import os
-import re
 import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from cli.plain_console import PlainConsole
 from cli.results.cells import number_text
+from cli.terminal import STEERING
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from curate.storage.row_history import RowHistory
     from curate.storage.store import Store
 
-# A model's text must not steer the terminal, end a line or turn its direction.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 NAMES = ("split", "scorer", "model", "group", "on", "benchmark", "metric")  # columns of names, which have room to fold
 SEPARATOR = 3  # characters between two columns
 
@@ -32,11 +30,11 @@ def console() -> Console:
 
 
 def safe(value: Any, length: int = 400) -> str:
-    """Return a value as one line of text of at most ``length`` characters, without control characters."""
+    """Return a value as one line of text of at most ``length`` characters, without what could steer a terminal."""
     if isinstance(value, float):
         return number_text(value)
     text = "" if value is None else str(value)
-    text = CONTROL.sub("", text.replace("\n", "⏎"))
+    text = STEERING.sub("", text.replace("\n", "⏎"))
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -54,6 +54,9 @@ def padded(line: str, width: int) -> str:
 def shortened(text: str, width: int) -> str:
     """Return a text on one line, with its end where it is wider than ``width`` cells."""
     line = " ".join(safe_text(text).split())
-    while cell_len(line) > width:
-        line = f"…{line[2:]}"
-    return line
+    if cell_len(line) <= width:
+        return line
+    kept, room = len(line), width - 1  # for the sign
+    while kept > 1 and (room := room - cell_len(line[kept - 1])) >= 0:
+        kept -= 1
+    return f"…{line[kept:]}"

@@ -11,6 +11,11 @@ import polars as pl
 from schemas.errors import UserError
 
 TABLE = "rows"
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",  # no file, no other database, no extension, and no way to allow them
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 
 def holds(rows: pl.DataFrame, condition: str, where: str) -> pl.Series:
@@ -49,7 +54,7 @@ def values(rows: pl.DataFrame, expression: str, where: str) -> pl.Series:
 
 def _query(rows: pl.DataFrame, query: str, condition: str, where: str) -> pl.DataFrame:
     """Return the result of a query over rows that are numbered by ``__row``."""
-    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+    with duckdb.connect(config=CONFIG) as con:
         con.register(TABLE, rows.with_row_index("__row").to_arrow())
         try:
             changing = _changing(condition)
@@ -71,7 +76,7 @@ def _changing(condition: str) -> str:
 
     A condition that DuckDB can't parse has none: its query says why.
     """
-    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+    with duckdb.connect(config=CONFIG) as con:
         text = f"SELECT 1 FROM {TABLE} WHERE (\n{condition}\n)"
         ((parsed,),) = con.execute("SELECT json_serialize_sql(?)::VARCHAR", [text]).fetchall()
         called = sorted(set(_functions(json.loads(parsed))))

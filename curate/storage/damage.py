@@ -14,12 +14,23 @@ import polars as pl
 
 from curate.storage.files import file_hash
 from curate.storage.records import Manifest, RunInfo, TableFiles, WrittenFile
-from schemas.errors import UserError
+from schemas.errors import UserError, kind_of
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 
 # How the label of a stage begins -> the command that makes the stage anew.
 MAKERS = {"train-": "train", "evaluate": "evaluate", "compare": "compare"}
+# What a manifest and a record may have beside what they must have, and of which type.
+STAGE_KINDS: dict[str, tuple[type, ...]] = {
+    "number": (int,), "seconds": (int, float), "version": (str,), "what": (dict,), "result": (str,),
+    "rows_in": (int, type(None)),
+    "warnings": (list,), "truths_alone": (dict, type(None)), "leftovers": (dict,), "unanswered": (int,),
+    "unanswered_truths": (int,), "learnt": (dict, type(None)), "name": (str,), "source": (str,), "adapter": (bool,),
+    "benchmark": (dict, type(None)), "counts": (dict,), "failed": (dict,),
+}  # fmt: skip
+RUN_KINDS: dict[str, tuple[type, ...]] = {
+    "number": (int,), "limit_of": (str, type(None)), "started_at": (str, type(None)), "resolved": (dict, type(None)),
+}  # fmt: skip
 REPAIR = "'gristmill doctor --repair' sets it aside"
 
 
@@ -68,11 +79,10 @@ def read_run(file: Path) -> RunInfo:
     """
     held = _read_json(file, f"the run is left out, its stages are there; {REPAIR}")
     problem = _wrong_fields(held, ("run_id", "recipe", "command", "status"), ("started_at",))
+    problem = problem or _wrong_kinds(held, RUN_KINDS)
     stages = held.get("stages") if not problem else []
     if not isinstance(stages, list) or not all(_is_run_stage(one) for one in stages):
         problem = "'stages' is no list of stages"
-    if not problem and not isinstance(held.get("number", 0), int):
-        problem = "'number' is no number"
     if problem:
         raise Damaged(file, problem, f"the run is left out, its stages are there; {REPAIR}")
     return cast(RunInfo, held)
@@ -191,15 +201,13 @@ def _read_json(file: Path, remedy: str) -> dict[str, Any]:
 
 def _wrong_manifest(held: dict[str, Any]) -> str:
     """Return what is wrong with the content of a ``stage.json``; empty if nothing is."""
-    kinds = {
-        "'what' is no mapping": isinstance(held.get("what", {}), dict),
-        "'seconds' is no number": isinstance(held.get("seconds", 0), int | float),
-        "'number' is no number": isinstance(held.get("number", 0), int),
-        "'files' is no mapping of files": _are_written_files(held.get("files", {})),
-    }
-    wrong = next((problem for problem, is_right in kinds.items() if not is_right), "")
     fields = _wrong_fields(held, ("stage_id", "label", "made_at"), ("made_at",))
-    return fields or _wrong_tables(held.get("tables")) or wrong
+    problem = fields or _wrong_tables(held.get("tables")) or _wrong_kinds(held, STAGE_KINDS)
+    if not problem and not all(isinstance(text, str) for text in held.get("warnings", [])):
+        return "'warnings' is no list of texts"
+    if not problem and not _are_written_files(held.get("files", {})):
+        return "'files' is no mapping of files"
+    return problem
 
 
 def _wrong_fields(held: dict[str, Any], texts: tuple[str, ...], times: tuple[str, ...]) -> str:
@@ -213,6 +221,12 @@ def _wrong_fields(held: dict[str, Any], texts: tuple[str, ...], times: tuple[str
         except (TypeError, ValueError):
             return f"{name!r} is no time"
     return ""
+
+
+def _wrong_kinds(held: dict[str, Any], kinds: dict[str, tuple[type, ...]]) -> str:
+    """Return which of the keys that need not be there has a value of a wrong type; empty if none has."""
+    wrong = next((name for name, right in kinds.items() if name in held and not isinstance(held[name], right)), None)
+    return f"{wrong!r} is {kind_of(held[wrong])}" if wrong else ""
 
 
 def _wrong_tables(tables: object) -> str:

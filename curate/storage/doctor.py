@@ -23,7 +23,7 @@ from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
 from curate.storage.reply_log import SAVE
 from curate.storage.salvage import salvage_replies
-from curate.storage.sql_views import NAME, publish
+from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
 
 CACHES = ("embeddings", "sketches")
@@ -168,7 +168,7 @@ def _views(store: Store) -> Iterator[Finding]:
     if not file.exists():
         return
     try:
-        with duckdb.connect(str(file), read_only=True) as con:
+        with duckdb.connect(str(file), read_only=True, config=CONFIG) as con:
             con.execute("SELECT count(*) FROM runs").fetchall()
     except duckdb.Error as error:
         text = " ".join(str(error).split())[:100]

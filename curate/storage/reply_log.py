@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from curate.storage.damage import Damaged
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.finish_reasons import FINISH_REASONS, finish_reason
@@ -201,8 +202,9 @@ class ReplyLog:
 
     def _file_error(self, error: sqlite3.DatabaseError) -> UserError:
         """Return the error to raise for SQLite's."""
-        damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
-        return UserError(f"{self.path}: " + (f"damaged: {error}; {SAVE}" if damaged else str(error)))
+        if type(error) is sqlite3.DatabaseError or not self.path.is_file():
+            return Damaged(self.path, str(error), SAVE)
+        return UserError(f"{self.path}: {error}")  # the disk is full, the file may not be written ...
 
 
 def costs(store: Store) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from curate.storage.damage import files_damage, remedy_of, tables_in
+from curate.storage.damage import Damaged, files_damage, remedy_of, tables_in
 from curate.storage.files import sync
 from curate.storage.records import RunInfo
 from curate.storage.reply_log import costs
@@ -33,6 +33,11 @@ TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 CATALOGUE = re.compile(r"duckdb_|information_schema|pg_|sqlite_|show\s", re.IGNORECASE)
 DOCTOR = "'gristmill doctor' checks the store"
 NAME = "gristmill.duckdb"
+# DuckDB would download an extension that a query seems to need. INSTALL and LOAD in the query still do it.
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 FINISHED = (
     "finished",
     "stopped",
@@ -50,7 +55,7 @@ def connect(store: Store, recipe: str | None = None, query: str | None = None) -
     Raises:
         UserError: The store has no run of this recipe.
     """
-    con = duckdb.connect()
+    con = duckdb.connect(config=CONFIG)
     _create_tables(con, store, recipe, _named_tables(con, query))
     return con
 
@@ -59,7 +64,7 @@ def publish(store: Store) -> None:
     """Write ``gristmill.duckdb`` and rename it into place, so that no reader ever sees an incomplete file."""
     temporary = store.path / f".{NAME}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
-    with duckdb.connect(str(temporary)) as con:
+    with duckdb.connect(str(temporary), config=CONFIG) as con:
         con.execute("BEGIN")  # writes to the disk once, not once for each view
         try:
             _create_tables(con, store, None, TABLES)
@@ -143,8 +148,10 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | N
     for table in (table for table in tables if table in HISTORY_TABLES):
         try:
             _create_history(con, table, _history(store, table, runs, recipe))
-        except UserError as error:  # the log of replies, which has the costs, is damaged
+        except Damaged as error:  # the log of replies, which has the costs
             con.execute(_refusal(table, str(error)))
+        except UserError as error:  # it cannot be opened
+            con.execute(_refusal(table, f"{table}: damaged: {error}; {DOCTOR}"))
         except duckdb.Error as error:
             con.execute(_refusal(table, f"{store.path / 'runs'}: damaged: {_first_line(error)}; {DOCTOR}"))
 

@@ -36,7 +36,8 @@ class TrainingRecord:
     @property
     def name(self) -> str:
         """Its name in its recipe."""
-        return self.stage.manifest["name"]
+        manifest = self.stage.manifest
+        return manifest.get("name") or manifest["label"].rpartition(".")[2]
 
     @property
     def trainer(self) -> str:

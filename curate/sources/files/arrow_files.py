@@ -69,9 +69,15 @@ def _held(path: Path, magic: bytes) -> str:
 
 
 def _checked(batches: Iterable[pa.RecordBatch], path: Path, kind: str) -> Iterator[pa.RecordBatch]:
-    """Yield batches; raise ``UserError`` where the file is damaged or cut off after its beginning."""
+    """Yield batches; raise ``UserError`` where the file is damaged or cut off after its beginning.
+
+    Arrow believes a file: its places of texts and lists may lead out of it, and its texts be no UTF-8. So each batch is
+    validated before any of its values is read.
+    """
     try:
-        yield from batches
+        for batch in batches:
+            batch.validate(full=True)
+            yield batch
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: a damaged {kind} file, or one that is cut off: {first_line(error)}") from None
 

@@ -6,6 +6,7 @@ from typing import Any
 from schemas.message_content import CALL_TYPES, HIDDEN_THOUGHTS, TEXTS, THOUGHTS, TRACE_KEYS
 
 KNOWN = (*TEXTS, *THOUGHTS, *HIDDEN_THOUGHTS, *CALL_TYPES, "refusal")
+DEEPEST = 16  # levels of lists in a trace
 
 
 @dataclass(slots=True)
@@ -59,10 +60,13 @@ def _read_part(part: dict, parts: Parts) -> list[str]:
     return [text] if kind in (*TEXTS, None, "refusal") and isinstance(text, str) else []
 
 
-def text_of_trace(value: Any) -> str:
-    """Return a reasoning trace given as text, as a part with a text, or as a list of these; others have no text."""
+def text_of_trace(value: Any, levels: int = DEEPEST) -> str:
+    """Return a reasoning trace given as text, as a part with a text, or as a list of these; others have no text.
+
+    What is nested more than ``levels`` deep is no trace.
+    """
     if isinstance(value, dict):
         value = next((value[key] for key in TRACE_KEYS if isinstance(value.get(key), str | list)), None)
-    if isinstance(value, list):
-        return "\n\n".join(text for text in map(text_of_trace, value) if text)
+    if isinstance(value, list) and levels:
+        return "\n\n".join(text for one in value if (text := text_of_trace(one, levels - 1)))
     return value if isinstance(value, str) else ""
