@@ -24,7 +24,7 @@ means AS (
 by_prompt AS (
     SELECT
         model, training_id, dataset, split, scorer, prompt_id,
-        coalesce(any_value(family), prompt_id) AS family, avg(value) AS value
+        any_value(coalesce(family, prompt_id)) AS family, avg(value) AS value
     FROM evaluations WHERE value IS NOT NULL GROUP BY ALL
 ),
 own AS (
@@ -58,9 +58,9 @@ families AS (
 ),
 sums AS (
     SELECT
-        model, training_id, dataset, split, scorer, prompts, mean_change, size / prompts AS share,
+        model, training_id, dataset, split, scorer, family, prompts, mean_change, size / prompts AS share,
         (total - size * mean_change) / prompts AS moved
-    FROM families GROUP BY ALL, family
+    FROM families GROUP BY ALL
 ),
 spread AS (
     SELECT
