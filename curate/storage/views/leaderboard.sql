@@ -10,8 +10,14 @@
 --   run_id                     the run that evaluated the model
 -- The best mean comes first. The judge's own figures and gristmill's own scorers (with a slash) are among them.
 CREATE VIEW leaderboard AS
-WITH latest AS (
-    SELECT e.* FROM evaluations AS e
+WITH every_row AS MATERIALIZED (
+    SELECT
+        evaluation_id, model, training_id, dataset, split, scorer, prompt_id, coalesce(family, prompt_id) AS family,
+        value, run_id
+    FROM evaluations
+),
+latest AS MATERIALIZED (
+    SELECT * FROM every_row
     QUALIFY dense_rank() OVER (
         PARTITION BY model, training_id, dataset, split, scorer ORDER BY run_id DESC NULLS LAST, evaluation_id) = 1
 ),
@@ -21,11 +27,10 @@ means AS (
         count(value) AS answers, count(*) - count(value) AS nulls
     FROM latest GROUP BY ALL
 ),
-by_prompt AS (
+by_prompt AS MATERIALIZED (
     SELECT
-        model, training_id, dataset, split, scorer, prompt_id,
-        any_value(coalesce(family, prompt_id)) AS family, avg(value) AS value
-    FROM evaluations WHERE value IS NOT NULL GROUP BY ALL
+        model, training_id, dataset, split, scorer, prompt_id, any_value(family) AS family, avg(value) AS value
+    FROM every_row WHERE value IS NOT NULL GROUP BY ALL
 ),
 own AS (
     SELECT DISTINCT model, training_id, dataset, split, scorer, prompt_id FROM latest WHERE value IS NOT NULL
@@ -44,8 +49,7 @@ changes AS (
     JOIN starts AS t ON t.training_id = b.training_id
     JOIN by_prompt AS s ON s.dataset = b.dataset AND s.split = b.split AND s.scorer = b.scorer
         AND s.prompt_id = b.prompt_id
-        AND s.training_id IS NOT DISTINCT FROM t.start_training
-        AND (t.start_training IS NOT NULL OR s.model = t.start)
+        AND coalesce(s.training_id, s.model) = coalesce(t.start_training, t.start)
 ),
 families AS (
     SELECT
