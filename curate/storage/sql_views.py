@@ -29,6 +29,7 @@ from curate.storage.table_views import (
     embeddings_select,
     in_store_macro,
     literal,
+    nothing_of,
     table_select,
 )
 from schemas.errors import UserError, unknown
@@ -172,11 +173,8 @@ def _create_all(
 def _select(store: Store, name: str, files: dict[str, list[StageFiles]]) -> tuple[str, list[str]]:
     """Return the SELECT of a table or a view over files, and the paths in the store of the files that it reads."""
     if name == "embeddings":
-        folders = sorted(f"embeddings/{one.parent.name}" for one in (store.path / "embeddings").glob("*/*.parquet"))
-        folders = list(dict.fromkeys(folders))
-        return embeddings_select(EMBEDDINGS, folders), [
-            str(file.relative_to(store.path)) for folder in folders for file in (store.path / folder).glob("*.parquet")
-        ]
+        read = [str(file.relative_to(store.path)) for file in sorted((store.path / name).glob("*/*.parquet"))]
+        return embeddings_select(EMBEDDINGS, read), read
     read = [file for _, _, paths in files[name] for file in paths]
     if name == "decision_history":
         return decision_history_select(DECISION_HISTORY, files[name]), read
@@ -207,8 +205,7 @@ def _create_view(
 
 def _refusal(name: str, message: str) -> str:
     """Return the statement that makes a view with a table's columns which raises an error when it is read."""
-    nothing = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in _columns(name).items())
-    return f"CREATE VIEW {name} AS SELECT {nothing} WHERE error({literal(message)})::BOOLEAN"
+    return f"CREATE VIEW {name} AS {nothing_of(_columns(name), f'error({literal(message)})::BOOLEAN')}"
 
 
 def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) -> list[dict]:
@@ -224,7 +221,7 @@ def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) 
 def _create_history(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> None:
     """Create a table of the history. If its rows do not fit it, nothing of it is left."""
     columns = HISTORY_TABLES[table]
-    source = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    source = nothing_of(columns)
     values: list[str] = []
     if rows:  # as one JSON text: a statement for each row would take most of the time
         values = [json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])]

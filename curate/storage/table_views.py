@@ -39,7 +39,7 @@ def table_select(table: str, columns: Mapping[str, str], key: tuple[str, ...], s
     A column that came after a stage was made is null in its rows. A table of ``RUN_TABLES`` has the column ``run_id``
     at the end.
     """
-    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    nothing = nothing_of(columns)
     runs = {file: run for _, run, files in stages for file in files} if table in RUN_TABLES else None
     if not stages:
         return nothing
@@ -64,28 +64,33 @@ def decision_history_select(columns: Mapping[str, str], stages: list[StageFiles]
 
     ``path`` is the stage's folder, as in the table ``stages``, and ``row`` counts the decisions of the stage.
     """
-    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    nothing = nothing_of(columns)
     files = [file for _, _, files in stages for file in files]
     if not files:
         return nothing
     rows = (
         f"SELECT * EXCLUDE (filename, file_row_number), split_part({_path_in_store('filename')}, '/', 2) AS path, "
-        f"file_row_number AS row FROM {_read(files)} , filename = true, file_row_number = true)"
+        f"file_row_number AS row FROM {_read(files)}, filename = true, file_row_number = true)"
     )
     return f"({nothing}) UNION ALL BY NAME ({rows})"
 
 
-def embeddings_select(columns: Mapping[str, str], folders: list[str]) -> str:
-    """Return the SELECT of the embeddings in these folders of the store, whose names begin with their models'."""
-    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
-    if not folders:
+def embeddings_select(columns: Mapping[str, str], files: list[str]) -> str:
+    """Return the SELECT of the embeddings in these files, whose folders' names begin with their models'."""
+    nothing = nothing_of(columns)
+    if not files:
         return nothing
     model = f"regexp_replace(split_part({_path_in_store('filename')}, '/', 2), '-[0-9a-f]+$', '')"
-    read = _read([f"{folder}/*.parquet" for folder in folders])
+    read = f"read_parquet({_in_store(files)}, filename = true)"  # each has the same columns
     return (
-        f"({nothing}) UNION ALL BY NAME (SELECT DISTINCT ON (model, text_hash) {model} AS model, text_hash, value "
-        f"FROM {read}, filename = true))"
+        f"({nothing}) UNION ALL BY NAME "
+        f"(SELECT DISTINCT ON (model, text_hash) {model} AS model, text_hash, value FROM {read})"
     )
+
+
+def nothing_of(columns: Mapping[str, str], condition: str = "false") -> str:
+    """Return a SELECT of these columns that has no rows, under a condition that is false or raises an error."""
+    return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + f" WHERE {condition}"
 
 
 def literal(text: str) -> str:
@@ -118,7 +123,11 @@ def _rows(files: list[str], runs: dict[str, str | None] | None, more: str = "") 
 
 def _read(files: list[str]) -> str:
     """Return the call that reads files, left open for further options."""
-    return f"read_parquet(in_store([{', '.join(literal(file) for file in files)}]), union_by_name = true"
+    return f"read_parquet({_in_store(files)}, union_by_name = true"
+
+
+def _in_store(files: list[str]) -> str:
+    return f"in_store([{', '.join(literal(file) for file in files)}])"
 
 
 def _path_in_store(column: str) -> str:
