@@ -140,8 +140,8 @@ def _ending(error: BaseException | None) -> tuple[str, str | None]:
 def rows_out(stage: Stage) -> int:
     """Return how many rows a stage gives: of its own table, not of all that it writes.
 
-    Those are the rows of a dataset, the rows that a training was done on, the answers that an evaluation scored, the
-    prompts of a source, what a step made, scored or kept. Repeats that ``mix`` adds are among those that it kept.
+    Those are the rows of a dataset, the rows that a training was done on, the scores of an evaluation, the prompts of a
+    source, and what a step made, scored or kept. Repeats that ``mix`` adds are among those that it kept.
     """
     held = stage.manifest["tables"]
     if "trainings" in held:

@@ -28,8 +28,8 @@ from curate.storage.table_views import (
     decision_history_select,
     embeddings_select,
     in_store_macro,
-    literal,
     nothing_of,
+    refusal,
     table_select,
 )
 from schemas.errors import UserError, unknown
@@ -205,7 +205,7 @@ def _create_view(
 
 def _refusal(name: str, message: str) -> str:
     """Return the statement that makes a view with a table's columns which raises an error when it is read."""
-    return f"CREATE VIEW {name} AS {nothing_of(_columns(name), f'error({literal(message)})::BOOLEAN')}"
+    return f"CREATE VIEW {name} AS {refusal(_columns(name), message)}"
 
 
 def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) -> list[dict]:

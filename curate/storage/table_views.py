@@ -88,9 +88,19 @@ def embeddings_select(columns: Mapping[str, str], files: list[str]) -> str:
     )
 
 
-def nothing_of(columns: Mapping[str, str], condition: str = "false") -> str:
-    """Return a SELECT of these columns that has no rows, under a condition that is false or raises an error."""
-    return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + f" WHERE {condition}"
+def nothing_of(columns: Mapping[str, str]) -> str:
+    """Return a SELECT of these columns that has no rows."""
+    return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+
+
+def refusal(columns: Mapping[str, str], message: str) -> str:
+    """Return a SELECT of these columns that raises an error when it is read, also under a condition on any of them."""
+    error = f"error({literal(message)})"
+    return (
+        "SELECT "
+        + ", ".join(f'{error}::{kind} AS "{name}"' for name, kind in columns.items())
+        + f" WHERE {error}::BOOLEAN"
+    )
 
 
 def literal(text: str) -> str:
