@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from curate.storage.stage import PART
 from schemas.rows import RUN_TABLES
 
 # A database's temporary folder is its own path with ``.tmp`` at the end, unless the client names another: the one way
@@ -62,15 +63,16 @@ def table_select(table: str, columns: Mapping[str, str], key: tuple[str, ...], s
 def decision_history_select(columns: Mapping[str, str], stages: list[StageFiles]) -> str:
     """Return the SELECT of the decisions of all these stages, also those that a later run made anew.
 
-    ``path`` is the stage's folder, as in the table ``stages``, and ``row`` counts the decisions of the stage.
+    ``path`` is the stage's folder, as in the table ``stages``, and ``row`` puts the decisions of a stage in order.
     """
     nothing = nothing_of(columns)
     files = [file for _, _, files in stages for file in files]
     if not files:
         return nothing
+    file = r"regexp_extract(filename, '(\d+)\.parquet$', 1)::BIGINT"
     rows = (
         f"SELECT * EXCLUDE (filename, file_row_number), split_part({_path_in_store('filename')}, '/', 2) AS path, "
-        f"file_row_number AS row FROM {_read(files)}, filename = true, file_row_number = true)"
+        f"{file} * {PART} + file_row_number AS row FROM {_read(files)}, filename = true, file_row_number = true)"
     )
     return f"({nothing}) UNION ALL BY NAME ({rows})"
 

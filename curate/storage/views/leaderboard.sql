@@ -5,8 +5,8 @@
 --   start                      the model that the training began with; null for a model that was not trained here
 --   change, low, high, prompts the mean change from the start, over the prompts that both have a score for, and its 95%
 --                              interval: Student's t over families of prompts, with the correction CR2. The interval
---                              that evaluate prints may be a little wider: it keeps to the range of the scores. None
---                              below ten families.
+--                              that evaluate prints may be a little wider where scores are from 0 to 1. None below ten
+--                              families.
 --   run_id                     the run that evaluated the model
 -- The best mean comes first. The judge's own figures and gristmill's own scorers (with a slash) are among them.
 CREATE VIEW leaderboard AS
@@ -75,17 +75,22 @@ spread AS (
             - sum(share ** 4 / nullif(1 - share, 0) ** 2))) AS freedom
     FROM sums GROUP BY ALL
 ),
+spans AS (
+    -- Of scores from 0 to 1 no change is below -1 or above 1.
+    SELECT dataset, split, scorer, CASE WHEN min(value) >= 0 AND max(value) <= 1 THEN 1.0 ELSE 'inf'::DOUBLE END AS most
+    FROM every_row GROUP BY ALL
+),
 intervals AS (
     -- The quantile of t by its expansion around the normal one: right to three digits from four degrees of freedom on.
     SELECT
         *, CASE WHEN clusters >= 10 AND freedom >= 4 AND error > 0 THEN error * (1.959963985
             + 2.372270 / freedom + 2.822502 / freedom ** 2 + 2.555852 / freedom ** 3 + 1.589536 / freedom ** 4) END
         AS half
-    FROM spread
+    FROM spread JOIN spans USING (dataset, split, scorer)
 )
 SELECT
     m.model, m.training_id, m.dataset, m.split, m.scorer, m.mean, m.answers, m.nulls,
-    t.start, i.change, i.change - i.half AS low, i.change + i.half AS high, i.prompts, m.run_id
+    t.start, i.change, greatest(i.change - i.half, -most) AS low, least(i.change + i.half, most) AS high, i.prompts, m.run_id
 FROM means AS m
 LEFT JOIN starts AS t ON t.training_id = m.training_id
 LEFT JOIN intervals AS i ON i.model = m.model AND i.training_id = m.training_id AND i.dataset = m.dataset
