@@ -145,8 +145,8 @@ def rows_out(stage: Stage) -> int:
     """
     held = stage.manifest["tables"]
     if "trainings" in held:
-        fates = stage.read("training_rows", ["fate"])["fate"]
-        return int((fates == "trained").sum()) if len(fates) else stage.read("trainings", ["rows"])["rows"].sum()
+        fates = stage.read("training_rows", ["fate"])
+        return fates.filter(fate="trained").height if fates.height else int(stage.read("trainings")["rows"].sum())
     for table in (*DATASET_TABLES.values(), "evaluations", "comparisons"):
         if table in held:
             return stage.rows(table)

@@ -2,7 +2,8 @@
 
 ``connect(store)`` returns a connection to a database in memory that holds no lock. ``publish(store)`` writes the same
 views into ``gristmill.duckdb`` for any other DuckDB client. A table of which a part is damaged is a view that raises an
-error when it is read: it names the part. All other tables are as ever.
+error when it is read: it names the part. All other tables are as ever. Views over the tables, and macros, are those of
+``curate.storage.named_views``.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, unpaired, rl_prompts) show, for every
 recipe, the latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them

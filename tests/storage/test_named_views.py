@@ -181,8 +181,8 @@ def test_pairs_are_plain_texts(store):
     ]
     answer = {name: json.dumps([{"role": "assistant", "content": name.title()}]) for name in ("chosen", "rejected")}
     row = {"row_id": "r_1", "dataset": "d", "split": "train", "prompt": json.dumps(turns), **answer}
-    row |= {"chosen_score": 1.0, "rejected_score": 0.25, "scores": "{}"}
-    record(store, "1", write(store, "datasets.d", "a", preferences=[row]))
+    scored = {**row, "chosen_score": 1.0, "rejected_score": 0.25, "scores": "{}"}
+    record(store, "1", write(store, "datasets.d", "a", preferences=[scored]))
     assert ask(store, "SELECT prompt, chosen, rejected, margin FROM pairs") == [("How?", "Chosen", "Rejected", 0.75)]
 
 
