@@ -108,3 +108,24 @@ STAGE_TABLES = {
 OTHER_METADATA = "its row's metadata are not its prompt's"
 HISTORY_TABLES = {"stages": STAGES, "runs": RUNS, "costs": COSTS}
 DATASET_TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "prompt": "rl_prompts"}
+
+# Tables of which each row was made by one run: in SQL they have its ``run_id`` as a further column, at the end.
+RUN_TABLES = ("decisions", "trainings", "training_rows", "row_losses", "rollouts", "evaluations", "comparisons")
+# What is in SQL beside the tables, with what a row is: views, and macros that are called like functions.
+VIEWS = {
+    "candidates": "a candidate with its prompt and every score as a column",
+    "dropped": "a row that a stage dropped: the reason, the evidence, the texts",
+    "funnel": "how many rows a stage of a run got, kept, and dropped for a reason",
+    "duplicates": "a row of a cluster of duplicates, with its text and how similar it is",
+    "pairs": "a preference pair as plain texts, with its scores and margin",
+    "leaderboard": "a model's mean by a scorer on a split, and the change from its start",
+    "decision_history": "a decision of any run, also of one whose rows are not shown any more",
+    "embeddings": "a stored embedding, by the hash of its text",
+}
+MACROS = {
+    "k_curve(scorer)": "the expected best score of k candidates of a prompt",
+    "why(id)": "a step in the history of a row",
+    "nearest(id, k)": "a row whose text is like that of row id",
+}
+DECISION_HISTORY = DECISIONS | {"path": TEXT, "row": INTEGER}
+EMBEDDINGS = {"model": TEXT, "text_hash": TEXT, "value": "FLOAT[]"}

@@ -13,14 +13,14 @@ from curate.storage.run_stages import read_dataset, recipe_datasets
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra, unknown
-from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
 if TYPE_CHECKING:
     import datasets
 
 READS = ("SELECT", "EXPLAIN", "RELATION")
 JSON_COLUMNS = ("prompt", "completion", "chosen", "rejected", "tools", "metadata", "scores")
-TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
+TABLES = (*STAGE_TABLES, *HISTORY_TABLES, *VIEWS)
 
 
 class OpenStore(Store):
@@ -53,7 +53,7 @@ class OpenStore(Store):
             raise UserError(f"sql: {one_line(error)}") from error
 
     def table(self, name: str, *, recipe: str | None = None) -> pl.LazyFrame:
-        """Return a table, such as ``completions`` or ``decisions``. Only what is collected is read.
+        """Return a table or a view, such as ``completions`` or ``dropped``. Only what is collected is read.
 
         Args:
             name: The table's name.

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+import polars as pl
+
 from curate.models.gateway import Gateway, Usage
 from curate.sources.remote.urls import without_secrets
 from curate.storage.files import slug
@@ -15,6 +17,7 @@ from curate.storage.store import Store, now
 from schemas.errors import Stopped, Terminated
 from schemas.progress import Progress
 from schemas.recipe import Recipe
+from schemas.rows import DATASET_TABLES
 from schemas.version import VERSION
 
 PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
@@ -134,6 +137,27 @@ def _ending(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{type(error).__name__}: {error}"
 
 
+def rows_out(stage: Stage) -> int:
+    """Return how many rows a stage gives: of its own table, not of all that it writes.
+
+    Those are the rows of a dataset, the rows that a training was done on, the scores of an evaluation, the prompts of a
+    source, and what a step made, scored or kept. Repeats that ``mix`` adds are among those that it kept.
+    """
+    held = stage.manifest["tables"]
+    if "trainings" in held:
+        fates = stage.read("training_rows", ["fate"])
+        return fates.filter(fate="trained").height if fates.height else int(stage.read("trainings")["rows"].sum())
+    for table in (*DATASET_TABLES.values(), "evaluations", "comparisons"):
+        if table in held:
+            return stage.rows(table)
+    decisions = stage.read("decisions", ["kept", "reason"])
+    kept = decisions.filter("kept", pl.col("reason").is_null()).height  # a source says of rows that it kept why
+    if kept:
+        return kept + stage.rows("prompts")
+    made = [table for table in ("prompts", "completions", "scores") if table in held]
+    return stage.rows(made[0]) if made else 0
+
+
 def stage_entry(stage: Stage, position: int, *, reused: bool) -> RunStage:
     """Return a stage's row in the table ``stages``."""
     manifest = stage.manifest
@@ -143,7 +167,7 @@ def stage_entry(stage: Stage, position: int, *, reused: bool) -> RunStage:
         "position": position,
         "reused": reused,
         "rows_in": manifest.get("rows_in"),
-        "rows_out": sum(table["rows"] for table in manifest["tables"].values()),
+        "rows_out": rows_out(stage),
         "seconds": manifest["seconds"],
         "made_at": manifest["made_at"],
         "path": stage.path.name,

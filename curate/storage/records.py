@@ -71,7 +71,11 @@ class Manifest(TypedDict):
 
 
 class RunStage(TypedDict):
-    """A stage that a run made or reused: a row of the table ``stages``."""
+    """A stage that a run made or reused: a row of the table ``stages``.
+
+    ``rows_out`` counts the rows that the stage gives (``curate.pipeline.run_record.rows_out``); in records of earlier
+    versions it counts the rows of all tables.
+    """
 
     stage_id: str
     stage: str

@@ -2,7 +2,8 @@
 
 ``connect(store)`` returns a connection to a database in memory that holds no lock. ``publish(store)`` writes the same
 views into ``gristmill.duckdb`` for any other DuckDB client. A table of which a part is damaged is a view that raises an
-error when it is read: it names the part. All other tables are as ever.
+error when it is read: it names the part. All other tables are as ever. Views over the tables, and macros, are those of
+``curate.storage.named_views``.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, unpaired, rl_prompts) show, for every
 recipe, the latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them
@@ -14,22 +15,39 @@ where their name is asked for: ``connect(store, "demo.limit20")``.
 import json
 import os
 import re
-from collections import Counter
-from pathlib import Path
 
 import duckdb
 
 from curate.storage.damage import Damaged, files_damage, remedy_of, tables_in
 from curate.storage.files import sync
+from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, with_needs
 from curate.storage.records import RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
+from curate.storage.table_views import (
+    StageFiles,
+    decision_history_select,
+    embeddings_select,
+    in_store_macro,
+    nothing_of,
+    refusal,
+    table_select,
+)
 from schemas.errors import UserError, unknown
-from schemas.rows import HISTORY_TABLES, INTEGER, JSON, NUMBER, STAGE_TABLES, TEXT
+from schemas.rows import (
+    DECISION_HISTORY,
+    EMBEDDINGS,
+    HISTORY_TABLES,
+    INTEGER,
+    JSON,
+    NUMBER,
+    RUN_TABLES,
+    STAGE_TABLES,
+    TEXT,
+)
 from schemas.token_count import MOST_SPENT, token_count
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
-TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 CATALOGUE = re.compile(r"duckdb_|information_schema|pg_|sqlite_|show\s", re.IGNORECASE)
 DOCTOR = "'gristmill doctor' checks the store"
 NAME = "gristmill.duckdb"
@@ -45,18 +63,18 @@ FINISHED = (
 
 
 def connect(store: Store, recipe: str | None = None, query: str | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a database in memory that has every table.
+    """Return a connection to a database in memory that has every table, view and macro.
 
     Args:
         store: The store.
         recipe: The name of a recipe in the store: the tables have what its runs made. None for all recipes.
-        query: The query that the tables are for, if it is known: only those that it names are made.
+        query: The query that the tables are for, if it is known: only what it names is made.
 
     Raises:
         UserError: The store has no run of this recipe.
     """
     con = duckdb.connect(config=CONFIG)
-    _create_tables(con, store, recipe, _named_tables(con, query))
+    _create_all(con, store, recipe, _named(con, query), movable=False)
     return con
 
 
@@ -67,11 +85,11 @@ def publish(store: Store) -> None:
     with duckdb.connect(str(temporary), config=CONFIG) as con:
         con.execute("BEGIN")  # writes to the disk once, not once for each view
         try:
-            _create_tables(con, store, None, TABLES)
+            _create_all(con, store, None, EVERYTHING, movable=True)
             con.execute("COMMIT")
         except duckdb.Error:  # a damaged file has ended the transaction: without one, the other views can be made
             con.execute("ROLLBACK")
-            _create_tables(con, store, None, TABLES)
+            _create_all(con, store, None, EVERYTHING, movable=True)
     sync(temporary)
     temporary.replace(store.path / NAME)
     sync(store.path)
@@ -123,29 +141,32 @@ def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
     return [folder for folder in folders if (store.path / "stages" / folder).exists()]
 
 
-def _named_tables(con: duckdb.DuckDBPyConnection, query: str | None) -> tuple[str, ...]:
-    """Return the tables that a query names; all of them if it is several statements, or looks at the catalogue."""
+def _named(con: duckdb.DuckDBPyConnection, query: str | None) -> tuple[str, ...]:
+    """Return what a query names, and what that reads; everything if it names nothing, or looks at the catalogue."""
     if query is None or CATALOGUE.search(query):
-        return TABLES
+        return EVERYTHING
     try:
         named = {name.lower().split(".")[-1] for name in con.get_table_names(query)}
-    except duckdb.Error:
-        return TABLES
-    return tuple(table for table in TABLES if table in named) or TABLES
+    except duckdb.Error:  # it is several statements, calls a macro, or is wrong
+        named = names_in(query)
+    return with_needs(named) or EVERYTHING
 
 
-def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None, tables: tuple[str, ...]) -> None:
-    """Create these views and tables in a database."""
+def _create_all(
+    con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None, names: tuple[str, ...], *, movable: bool
+) -> None:
+    """Create these tables, views and macros in a database, which may be for the store's folder (``movable``)."""
     runs = store.runs()
     shown = shown_runs(runs, recipe)
-    views = [table for table in tables if table in STAGE_TABLES]
-    files, damages = _files(store, shown, only=recipe is not None) if views else ({}, {})
-    for table in views:
-        columns, key = STAGE_TABLES[table]
-        _create_view(con, table, damages.get(table), _view(table, columns, key, files[table]), files[table])
+    con.execute(in_store_macro(store.path, movable=movable))
+    tables = [name for name in names if name in STAGE_TABLES or name in FROM_FILES]
+    files, damages = _files(store, shown, only=recipe is not None) if tables else ({}, {})
+    for name in tables:
+        select, read = _select(store, name, files)
+        _create_view(con, store, name, damages.get(name.replace("decision_history", "decisions")), select, read)
     if recipe is not None:
         runs = shown
-    for table in (table for table in tables if table in HISTORY_TABLES):
+    for table in (name for name in names if name in HISTORY_TABLES):
         try:
             _create_history(con, table, _history(store, table, runs, recipe))
         except Damaged as error:  # the log of replies, which has the costs
@@ -154,27 +175,46 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | N
             con.execute(_refusal(table, f"{table}: damaged: {error}; {DOCTOR}"))
         except duckdb.Error as error:
             con.execute(_refusal(table, f"{store.path / 'runs'}: damaged: {_first_line(error)}; {DOCTOR}"))
+    for name in (name for name in names if name in NAMED and name not in FROM_FILES):
+        create_named(con, name)
+
+
+def _select(store: Store, name: str, files: dict[str, list[StageFiles]]) -> tuple[str, list[str]]:
+    """Return the SELECT of a table or a view over files, and the paths in the store of the files that it reads."""
+    if name == "embeddings":
+        read = [str(file.relative_to(store.path)) for file in sorted((store.path / name).glob("*/*.parquet"))]
+        return embeddings_select(EMBEDDINGS, read), read
+    read = [file for _, _, paths in files[name] for file in paths]
+    if name == "decision_history":
+        return decision_history_select(DECISION_HISTORY, files[name]), read
+    return table_select(name, _columns(name), STAGE_TABLES[name][1], files[name]), read
+
+
+def _columns(name: str) -> dict[str, str]:
+    """Return the columns of a table, or of a view over files, in SQL."""
+    views = {"decision_history": DECISION_HISTORY, "embeddings": EMBEDDINGS, **HISTORY_TABLES}
+    if name in views:
+        return views[name]
+    return STAGE_TABLES[name][0] | ({"run_id": TEXT} if name in RUN_TABLES else {})
 
 
 def _create_view(
-    con: duckdb.DuckDBPyConnection, table: str, damage: str | None, select: str, stages: list[tuple[str, list[Path]]]
+    con: duckdb.DuckDBPyConnection, store: Store, name: str, damage: str | None, select: str, files: list[str]
 ) -> None:
     """Create the view of a table; one that raises an error when it is read, if a part of the table is damaged."""
     if damage is None:
         try:
-            con.execute(f"CREATE VIEW {table} AS {select}")
+            con.execute(f"CREATE VIEW {name} AS {select}")
             return
         except duckdb.Error as error:
-            found = next(files_damage(file for _, files in stages for file in files), None)
-            damage = str(found) if found else f"{table}: damaged: {_first_line(error)}; {DOCTOR}"
-    con.execute(_refusal(table, damage))
+            found = next(files_damage(store.path / file for file in files), None)
+            damage = str(found) if found else f"{name}: damaged: {_first_line(error)}; {DOCTOR}"
+    con.execute(_refusal(name, damage))
 
 
-def _refusal(table: str, message: str) -> str:
+def _refusal(name: str, message: str) -> str:
     """Return the statement that makes a view with a table's columns which raises an error when it is read."""
-    columns = STAGE_TABLES[table][0] if table in STAGE_TABLES else HISTORY_TABLES[table]
-    nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
-    return f"CREATE VIEW {table} AS SELECT {nothing} WHERE error({_literal(message)})::BOOLEAN"
+    return f"CREATE VIEW {name} AS {refusal(_columns(name), message)}"
 
 
 def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) -> list[dict]:
@@ -190,7 +230,7 @@ def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) 
 def _create_history(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> None:
     """Create a table of the history. If its rows do not fit it, nothing of it is left."""
     columns = HISTORY_TABLES[table]
-    source = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    source = nothing_of(columns)
     values: list[str] = []
     if rows:  # as one JSON text: a statement for each row would take most of the time
         values = [json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])]
@@ -198,10 +238,8 @@ def _create_history(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict]
     con.execute(f"CREATE TABLE {table} AS {source}", values)
 
 
-def _files(
-    store: Store, runs: list[RunInfo], *, only: bool
-) -> tuple[dict[str, list[tuple[str, list[Path]]]], dict[str, str]]:
-    """Return for each table the label and the files of every stage that wrote it, and what is damaged of tables.
+def _files(store: Store, runs: list[RunInfo], *, only: bool) -> tuple[dict[str, list[StageFiles]], dict[str, str]]:
+    """Return for each table the files of every stage that wrote it, and what is damaged of tables.
 
     Args:
         store: The store.
@@ -219,70 +257,31 @@ def _files(
         for table in tables_in(store.path / "stages" / name)
         if table not in DATA or name in current
     }
-    stages: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
-    for table in STAGE_TABLES:
-        for name in (name for name in current if name in whole) if table in DATA else history:
+    made_by = _made_by(runs)
+    stages: dict[str, list[StageFiles]] = {}
+    for view, table in {**{table: table for table in STAGE_TABLES}, "decision_history": "decisions"}.items():
+        stages[view] = []
+        for name in (name for name in current if name in whole) if view in DATA else history:
             held = whole[name]["tables"].get(table)
             if held and held["rows"]:
-                files = [store.path / "stages" / name / file for file in held["files"]]
-                stages[table].append((whole[name]["label"], files))
+                files = [f"stages/{name}/{file}" for file in held["files"]]
+                stages[view].append((whole[name]["label"], made_by.get(name), files))
     return stages, damages
 
 
-def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
-    """Return the SELECT of a view. Of rows with the same key in several stages, it shows the first stage's.
-
-    A column that came after a stage was made is null in its rows.
-    """
-    in_files = {name: TEXT if kind == JSON else kind for name, kind in columns.items()}
-    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in in_files.items()) + " WHERE false"
-    if not stages:
-        return _with_json(nothing, columns)
-    unique_files, shared_files = [], []
-    labels = Counter(label for label, _ in stages)
-    distinct = _label_is_key(table, list(labels)) or len(stages) == 1
-    for label, files in stages:
-        (unique_files if distinct and labels[label] == 1 else shared_files).extend(files)
-    parts = [_rows(unique_files)] if unique_files else []
-    if shared_files:
-        order = ", ".join(_literal(str(file)) for file in shared_files)
-        rows = _rows(shared_files, ", filename = true")
-        parts.append(
-            f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({rows}) "
-            f"ORDER BY list_position([{order}], filename)"
-        )
-    return _with_json(" UNION ALL BY NAME ".join(f"({part})" for part in (nothing, *parts)), columns)
-
-
-def _with_json(select: str, columns: dict[str, str]) -> str:
-    """Return a SELECT whose columns of JSON, which are text in the files, have that type."""
-    casts = ", ".join(f'"{name}"::JSON AS "{name}"' for name, kind in columns.items() if kind == JSON)
-    return f"SELECT * REPLACE ({casts}) FROM ({select})" if casts else select
-
-
-def _label_is_key(table: str, labels: list[str]) -> bool:
-    """Return whether stages of different labels never hold the same row of a table, so that no row need be looked for.
-
-    The label is in the key of a decision (``stage``), of a dataset's row (``dataset``) and of a score (``scorer``),
-    except for scores that a source recorded.
-    """
-    if table == "scores":
-        return all(label.split(".")[1] == "score" for label in labels)
-    return table in ("decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
-
-
-def _rows(files: list[Path], more: str = "") -> str:
-    """Return a SELECT of the rows of files."""
-    paths = ", ".join(_literal(str(file)) for file in files)
-    return f"SELECT * FROM read_parquet([{paths}], union_by_name = true{more})"
+def _made_by(runs: list[RunInfo]) -> dict[str, str]:
+    """Return the id of the run that made each stage, by the stage's folder; of older records, the first that has it."""
+    made: dict[str, str] = {}
+    for reused in (False, True):
+        for run in runs:
+            for stage in run["stages"]:
+                if bool(stage.get("reused")) is reused:
+                    made.setdefault(stage["path"], run["run_id"])
+    return made
 
 
 def _first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0][:200]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _to_sql(value: object, kind: str) -> object:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from curate.api.run import run
+from curate.pipeline.run_record import rows_out
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
+from schemas.rows import OTHER_METADATA
 from tests.jobs import last_run, query
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +81,32 @@ def test_a_killed_run_has_its_finished_stages_in_its_record(recipe, tmp_path, ag
         assert done.returncode == -signal.SIGKILL, done.stderr
     assert stages(store) == FINISHED and last_run(store)["status"] == "running"
     assert [stage["reused"] for stage in last_run(store)["stages"]] == [again, again]
+
+
+KEPT = {"row_id": "p_1", "stage": "x", "kept": True}
+OUT = {"row_id": "p_2", "stage": "x", "kept": False, "reason": "short"}
+OTHER = {"row_id": "c_1", "stage": "x", "kept": True, "reason": OTHER_METADATA}
+PROMPTS = [{"prompt_id": "p_3"}, {"prompt_id": "p_4"}]
+
+
+@pytest.mark.parametrize(
+    ("tables", "rows"),
+    [
+        ({"prompts": PROMPTS, "completions": [{"completion_id": "c_1"}], "decisions": [OUT, OTHER]}, 2),
+        ({"completions": [{"completion_id": "c_1"}], "decisions": [OUT]}, 1),
+        ({"scores": [{"row_id": "c_1"}]}, 1),
+        ({"decisions": [KEPT, OUT], "diversity": [{"stage": "x"}, {"stage": "y"}]}, 1),
+        ({"decisions": [OUT]}, 0),
+        ({"decisions": [KEPT, OUT], "prompts": PROMPTS}, 3),  # repeats that mix adds
+        ({"sft": [{"row_id": "r_1"}], "decisions": [KEPT, KEPT, OUT]}, 1),
+        ({"trainings": [{"rows": 3}], "training_rows": [{"fate": "trained"}, {"fate": "too long"}]}, 1),
+        ({"trainings": [{"rows": 3}]}, 3),
+        ({"evaluations": [{"row_id": "r_1"}, {"row_id": "r_2"}]}, 2),
+        ({}, 0),
+    ],
+)
+def test_rows_out_counts_what_a_stage_gives(store, tables, rows):
+    with store.new_stage("5a", "x", what={}) as writer:
+        for table, held in tables.items():
+            writer.write(table, pl.DataFrame(held, infer_schema_length=None))
+    assert rows_out(writer.stage()) == rows

@@ -72,8 +72,9 @@ def test_damage_stops_only_what_needs_it_until_it_is_remade(full, name):
     store, said = opened(full)
     assert count(store, "prompts") == 1 and count(store, "runs") == 2
     said_of = f"{folder.name}.*damaged: .*'gristmill run RECIPE' makes the stage anew"
-    with pytest.raises(duckdb.Error, match=said_of):
-        count(store, "scores")
+    for query in ("scores", "scores WHERE scorer = 'x'", "scores WHERE value > 9", "prompts JOIN scores ON true"):
+        with pytest.raises(duckdb.Error, match=said_of):
+            count(store, query)
     publish(store)
     with duckdb.connect(str(store.path / NAME), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM prompts").fetchall() == [(1,)]

@@ -7,7 +7,7 @@ import pytest
 from curate.storage.sql_views import NAME, connect, publish
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+from schemas.rows import HISTORY_TABLES, RUN_TABLES, STAGE_TABLES
 
 
 def stage(store, stage_id, *ids, scorer="x", value=1.0):
@@ -41,7 +41,8 @@ def test_an_empty_store_has_every_table_with_its_columns(store):
     with connect(store) as con:
         for table, columns in {**{t: c for t, (c, _) in STAGE_TABLES.items()}, **HISTORY_TABLES}.items():
             found = con.execute(f"DESCRIBE {table}").fetchall()
-            assert [(r[0], r[1]) for r in found] == list(columns.items())
+            by_run = [("run_id", "VARCHAR")] if table in RUN_TABLES else []
+            assert [(r[0], r[1]) for r in found] == [*columns.items(), *by_run]
             assert con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
