@@ -128,7 +128,7 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
     """
     import duckdb
 
-    from curate.steps.sql_conditions import one_line
+    from curate.steps.duckdb_errors import one_line
     from curate.storage.damage import damage_in
     from schemas.errors import UserError
 

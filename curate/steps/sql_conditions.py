@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from curate.steps.duckdb_errors import one_line
 from schemas.errors import UserError
 
 TABLE = "rows"
@@ -136,10 +137,3 @@ def _is_valid(condition: str, columns: tuple[tuple[str, pl.DataType], ...]) -> b
     except UserError:
         return False
     return True
-
-
-def one_line(error: duckdb.Error) -> str:
-    """Return DuckDB's message in one line, with its suggestion but without its excerpt of the query."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("LINE ", "^"))]
-    return " ".join(kept)[:400]
