@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Limit, Overrides, Quiet, RecipeFile, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -49,11 +49,13 @@ def compare(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     limit: Limit = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train arms alike on several seeds, evaluate them, and say whether they differ.
+    """Train arms on several seeds, and say whether they differ.
 
-    The verdict is Student's t over the seeds. What is trained already is reused, and a comparison that was stopped
-    goes on. Arms with unequal trained tokens are refused before anything is trained.
+    They are trained alike and evaluated. The verdict is Student's t over the seeds. What is trained already is
+    reused, and a comparison that was stopped goes on. Arms with unequal trained tokens are refused before anything
+    is trained.
     """
     from cli.output_file import check_output, output_file
     from cli.progress import Bars
@@ -62,7 +64,7 @@ def compare(
     if markdown is not None:
         check_output(markdown, "--markdown")
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
         found = compare(loaded, opened, arms, seeds, **how, progress=bars)
     show_compared(found)

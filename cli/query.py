@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import table_names
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
@@ -37,7 +38,11 @@ def sql(
 def show(
     table: Annotated[
         str | None,
-        typer.Argument(metavar="[TABLE]", help="The name of a table; without it, an overview of all tables."),
+        typer.Argument(
+            metavar="TABLE",
+            help="The name of a table; without it, an overview of all tables.",
+            autocompletion=table_names,
+        ),
     ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Limit, Overrides, Quiet, RecipeFile, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 
@@ -12,11 +12,12 @@ def train(
     recipe: RecipeFile,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME ...]", help="The names of the trainings to run; all by default."),
+        typer.Argument(metavar="NAME ...", help="The names of the trainings to run; all by default."),
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     limit: Limit = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed.
 
@@ -29,10 +30,10 @@ def train(
     if loaded.rounds is not None:
         from cli.rounds.train_rounds import train_and_show
 
-        train_and_show(loaded, store, names)
+        train_and_show(loaded, store, names, quiet=quiet)
         return
     opened = open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
         say(f"{name}: {model.path}")
@@ -53,6 +54,7 @@ def evaluate(
             help="Show N answers beside the first model's that got better, and N that got worse; 0 for none.",
         ),
     ] = 1,
+    quiet: Quiet = False,
 ) -> None:
     """Compare the base and the trained models on held-out prompts.
 
@@ -63,7 +65,7 @@ def evaluate(
     from train.api import evaluate
 
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         result = evaluate(loaded, opened, bars)
     show_evaluation(result, examples)
     if loaded.rounds is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Quiet, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def chat(
     recipe: RecipeOption = None,
     overrides: EngineSettings = None,
     store: StoreFolder = STORE,
+    quiet: Quiet = False,
 ) -> None:
     """Talk to a model: a turn a line, answers as they are written. /help lists the commands.
 
@@ -87,7 +88,7 @@ def chat(
     with ExitStack() as stack:
         sessions = {}
         for name, ref in refs.items():
-            with Bars() as bars:
+            with Bars(quiet=quiet) as bars:
                 bars.begin(f"load {name}", unit="")
                 made = ChatSession(ref, **how, seed=seed, progress=bars)
                 sessions[name] = stack.enter_context(made)
