@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.options import STORE, StoreFolder, open_store
+from cli.terminal import say
 
 
 def doctor(
@@ -28,23 +29,23 @@ def doctor(
     from schemas.errors import Failed
 
     if repair and checks.repair_marker(store):
-        typer.echo(f"{Path(store)}: store.json was damaged; it is written anew")
+        say(f"{Path(store)}: store.json was damaged; it is written anew")
     opened = open_store(store)
     findings = checks.examine(opened)
     if repair and findings:
         findings = checks.repair(opened, findings)
     for one in findings:
-        typer.echo(safe(one.damage, 1000))
-        typer.echo(f"  lost: {safe(one.lost, 1000)}")
+        say(safe(one.damage, 1000))
+        say(f"  lost: {safe(one.lost, 1000)}")
         if one.repaired:
-            typer.echo(f"  {safe(one.repaired, 1000)}")
+            say(f"  {safe(one.repaired, 1000)}")
     left = [one for one in findings if not one.repaired]
     if left:
         parts = "1 damaged part" if len(left) == 1 else f"{len(left)} damaged parts"
         do = "see above" if repair else "'gristmill doctor --repair' repairs what can be"
         raise Failed(f"{opened.path}: {parts}; {do}")
     stages, runs = len(opened.stages()), len(opened.runs())
-    typer.echo(f"{opened.path}: {'repaired' if findings else 'no damage'}: {stages} stages and {runs} runs are whole")
+    say(f"{opened.path}: {'repaired' if findings else 'no damage'}: {stages} stages and {runs} runs are whole")
 
 
 COMMANDS = (doctor,)

@@ -11,8 +11,9 @@ import typer
 
 from cli import agree, compare, completion, doctor, export_model, query, run, train
 from cli.chat import command as chat
+from cli.missing_package import missing_package
 from cli.program import program, with_program
-from cli.shipped_recipes import recipe_list
+from cli.shipped_recipes import recipe_epilog
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
@@ -23,7 +24,7 @@ from schemas.version import VERSION
 MODULES = (run, train, compare, chat, export_model, query, agree, doctor, completion)  # the commands
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
-EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}
+EPILOGS = {"init": recipe_epilog()}
 
 app = typer.Typer(
     name="gristmill",
@@ -56,7 +57,7 @@ def options(
 ) -> None:
     """Turn prompts into training data, and training data into a better model, with every row accounted for."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())
 
 
 def main() -> None:
@@ -134,6 +135,9 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
+    package = missing_package(error)
+    if package is not None:
+        fail(printable(package), 2, debug)
     outside = system_error(error)
     if outside is not None:
         fail(printable(outside), 1, debug)

@@ -56,8 +56,10 @@ STORE = Path("store")
 
 def read_recipe(path: Path, overrides: list[str] | None, limit: int | None = None) -> "Recipe":
     """Read a recipe with its ``--set`` overrides, and its sources limited to ``limit`` rows."""
+    from cli.mixed_up import check_recipe_path
     from schemas.load_recipe import load_recipe
 
+    check_recipe_path(path)
     return load_recipe(path, [*(overrides or []), *([] if limit is None else [f"limit={limit}"])])
 
 
@@ -66,8 +68,10 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
 
     ``create`` makes it if it is not there.
     """
+    from cli.mixed_up import check_store_path
     from curate.storage.store import Store
 
+    check_store_path(path)
     store = Store(path, create=create)
     store.waiting = lambda message: say(message, err=True)
     store.damaged = lambda message: say(f"warning: {message}", err=True)

@@ -50,7 +50,10 @@ def demo(
     if not recipe.is_file():
         copy_recipe("demo", folder)
         say(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
-        say("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
+        say(
+            "it takes some five minutes on two cores, and 0.8 GB of disk; if you stop it, run it again to continue",
+            err=True,
+        )
     _build(recipe, store, overrides, quiet=quiet)
     finish_demo(recipe, store, overrides, started, quiet=quiet)
 

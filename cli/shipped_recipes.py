@@ -39,6 +39,11 @@ def recipe_list(width: int | None = None) -> str:
     return "\n".join(lines[1:])
 
 
+def recipe_epilog() -> str:
+    """Return the list for the end of a command's help, whose paragraphs keep their lines."""
+    return "\n\n".join(f"\b\n{part}" for part in recipe_list().split("\n\n"))
+
+
 def copy_recipe(name: str, folder: Path) -> list[Path]:
     """Copy a shipped recipe, and the shipped files that it names, into a folder.
 
