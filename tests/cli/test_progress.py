@@ -174,5 +174,5 @@ def test_no_line_of_a_terminal_is_wider_than_it(width):
     assert running.returncode == 0, shown
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n").split("\n")
     assert max(map(len, lines)) <= width
-    for words in (r"replies/s.* left", r"\d rows/s", r"loss 1\.234.* 3 min left", r"texts/s.* left"):
-        assert any(re.search(words, line) for line in lines), words
+    for seen in (r"replies/s.* left", r"\d rows/s", r"loss 1\.234.* 3 min left", r"texts/s.* left"):
+        assert any(re.search(seen, line) for line in lines), seen
