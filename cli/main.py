@@ -9,25 +9,29 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, diff, doctor, export_model, query, run, train
+from cli import agree, compare, completion, diff, doctor, export_model, query, run, train
 from cli.chat import command as chat
-from cli.shipped_recipes import recipe_list
+from cli.missing_package import missing_package
+from cli.program import program, with_program
+from cli.shipped_recipes import recipe_epilog
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
+from cli.topics import Topics
 from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, diff, agree, doctor)  # the commands, in the order of --help
+MODULES = (run, train, compare, chat, export_model, query, diff, agree, doctor, completion)  # the commands
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
-EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}
+EPILOGS = {"init": recipe_epilog()}
 
 app = typer.Typer(
     name="gristmill",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=Topics,
+    invoke_without_command=True,
+    add_completion=False,  # its --install-completion writes into a person's files: 'completion' prints
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help in colour would take twice the time, and 0.3 s is promised
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,12 +50,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Turn prompts into training data, and training data into a better model, with every row accounted for."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
 
 
 def main() -> None:
@@ -71,8 +78,9 @@ def main() -> None:
 
 def _run(arguments: list[str], terminated: list[int], debug: bool) -> NoReturn:
     """Run a command, and exit; ``terminated`` has something in it once SIGTERM has come."""
+    completion.complete_if_asked()
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name=program(), complete_var=completion.VARIABLE, standalone_mode=False)
         if code == 130:  # Typer returns it for Ctrl-C, and prints nothing
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -128,6 +136,9 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
+    package = missing_package(error)
+    if package is not None:
+        fail(printable(package), 2, debug)
     outside = system_error(error)
     if outside is not None:
         fail(printable(outside), 1, debug)
@@ -140,7 +151,7 @@ def fail(message: str, code: int, debug: bool) -> NoReturn:
         raise  # noqa: PLE0704 - called while an exception is handled
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     word = "stopped:" if code == 3 else "error:"
-    print(f"\033[31m{word}\033[0m" if colour else word, terminal_text(message), file=sys.stderr)  # noqa: T201 - the one line
+    print(f"\033[31m{word}\033[0m" if colour else word, terminal_text(with_program(message)), file=sys.stderr)  # noqa: T201
     sys.exit(code)
 
 

@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completion import recipe_files
+from cli.program import program
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from schemas.progress import StageWarning
     from schemas.recipe import Recipe
 
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
+RecipeFile = Annotated[
+    Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.", autocompletion=recipe_files)
+]
 StoreFolder = Annotated[
     Path, typer.Option("--store", envvar="GRISTMILL_STORE", help="The folder of the store, which holds all data.")
 ]
@@ -31,6 +33,7 @@ Overrides = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with the code 2 if there are warnings, after the work is done.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: only warnings and errors, and the result.")]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -97,8 +100,10 @@ def load_only(
     path: Path, overrides: list[str] | None, limit: int | None = None, allow_key: list[str] | None = None
 ) -> "Recipe":
     """Read a recipe, and name the hosts of ``--allow-key``. Its code is not looked at."""
+    from cli.mixed_up import check_recipe_path
     from schemas.load_recipe import load_recipe
 
+    check_recipe_path(path)
     if allow_key:
         from curate.models.key_hosts import name_hosts
 
@@ -111,8 +116,10 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
 
     ``create`` makes it if it is not there.
     """
+    from cli.mixed_up import check_store_path
     from curate.storage.store import Store
 
+    check_store_path(path)
     store = Store(path, create=create)
     store.waiting = lambda message: say(message, err=True)
     store.damaged = lambda message: say(f"warning: {message}", err=True)
@@ -132,20 +139,12 @@ def end_strictly(warnings: "list[StageWarning]") -> None:
 def command_line(*arguments: object, store: Path = STORE) -> str:
     """Return the line that runs gristmill with these arguments, to paste into a shell in the current folder.
 
-    ``gristmill`` stands for itself where PATH finds this one; else it is the path of the program that runs now.
-
     Args:
         *arguments: The command and its arguments.
         store: The store; ``--store`` is left out for the default.
     """
-    program = Path(sys.argv[0])
-    found = shutil.which("gristmill")
-    if program.name != "gristmill" or not program.is_file() or (found and program.samefile(found)):
-        program = Path("gristmill")
-    elif program.is_relative_to(Path.cwd()):
-        program = program.relative_to(Path.cwd())
     chosen = [] if store == Path(os.environ.get("GRISTMILL_STORE", STORE)) else ["--store", store]
-    return " ".join(_quoted(str(part)) for part in (program, *arguments, *chosen))
+    return " ".join(_quoted(str(part)) for part in (program(), *arguments, *chosen))
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completion import table_names
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 from cli.results.formats import FORMATS
 
@@ -56,10 +57,16 @@ def sql(
 def show(
     table: Annotated[
         str | None,
-        typer.Argument(metavar="[TABLE]", help="The name of a table; without it, an overview of all tables."),
+        typer.Argument(
+            metavar="TABLE",
+            help="The name of a table; without it, an overview of all tables.",
+            autocompletion=table_names,
+        ),
     ] = None,
     store: StoreFolder = STORE,
-    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,
+    rows: Annotated[
+        int | None, typer.Option("--rows", "-n", help="How many rows to show: 10, of figures 100.", min=1)
+    ] = None,
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
     ] = None,
@@ -70,22 +77,23 @@ def show(
     from cli.results.answers import answer
     from cli.results.asked import check_format
     from cli.tables import overview
+    from curate.storage.named_views import VIEWS
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
     check_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]
-    if table is not None and table not in tables:
-        raise unknown("table", table, tables)
+    if table is not None and table not in (*tables, *VIEWS):
+        raise unknown("table", table, [*tables, *VIEWS])
     opened = open_store(store)
-    with connect(opened, recipe) as con:
+    with connect(opened, recipe, None if table is None else f"SELECT * FROM {table}, runs") as con:
         if table is None:
             overview(con, opened, tables)
         else:
-            answer(
-                con, COSTS if table == "costs" and columns is None else _rows(con, table, columns, rows), format, rows
-            )
+            most = rows or (100 if table in FIGURES else 10)
+            query = COSTS if table == "costs" and columns is None else _rows(con, table, columns, most)
+            answer(con, query, format, most)
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", table: str, columns: str | None, rows: int) -> str:
@@ -94,8 +102,7 @@ def _rows(con: "duckdb.DuckDBPyConnection", table: str, columns: str | None, row
 
     there = [row[0] for row in con.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
     names = ", ".join(f'"{name}"' for name in shown_columns(table, there, columns))
-    order = " ORDER BY number DESC" if table == "runs" else ""  # the newest first
-    return f"SELECT {names} FROM {table}{order} LIMIT {rows}"
+    return f"SELECT {names} FROM {table} {PARTS.get(table, '')} LIMIT {rows}"
 
 
 def why(
@@ -123,6 +130,8 @@ def why(
     story(training_history(opened, id, recipe) or row_history(opened, id, recipe), sys.stdout)
 
 
+# Tables of figures, of which a person wants to see all.
+FIGURES = ("funnel", "leaderboard", "costs", "comparisons", "trainings", "stages")
 # The costs by recipe and model; the last row is the sum.
 COSTS = """
     SELECT coalesce(recipe, 'all') AS recipe, coalesce(model, 'all') AS model, sum(requests)::BIGINT AS requests,
@@ -131,4 +140,9 @@ COSTS = """
            round(sum(cost), 4) AS cost
     FROM costs WHERE requests + failed > 0
     GROUP BY GROUPING SETS ((recipe, model), ()) HAVING count(*) > 0 ORDER BY GROUPING(recipe), 1, 2"""
+# Which rows of a table are shown, where that is not the first ones.
+PARTS = {
+    "runs": "ORDER BY number DESC",
+    "funnel": "WHERE run_id = (SELECT run_id FROM runs WHERE command = 'run' ORDER BY number DESC LIMIT 1)",
+}
 COMMANDS = (sql, show, why)

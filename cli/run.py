@@ -1,17 +1,21 @@
 """The commands that prepare and build datasets: demo, init, check, run, steps."""
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completion import shipped_recipes
 from cli.options import (
     STORE,
     AllowCode,
     AllowKey,
     Limit,
     Overrides,
+    Quiet,
     RecipeFile,
     StoreFolder,
     Strict,
@@ -21,7 +25,7 @@ from cli.options import (
     open_store,
     read_recipe,
 )
-from cli.shipped_recipes import RECIPES, copy_recipe, recipe_names
+from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -35,8 +39,9 @@ def demo(
     ] = Path(),
     store: StoreFolder = STORE,
     overrides: Overrides = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Run the demo: from questions to a trained and evaluated model.
+    """Run the demo: from questions to a trained, evaluated model.
 
     It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
     """
@@ -49,19 +54,31 @@ def demo(
     if not recipe.is_file():
         copy_recipe("demo", folder)
         say(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
-        say("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
-    _build(read_recipe(recipe, overrides), store)
-    finish_demo(recipe, store, overrides, started)
+        say(
+            "it takes some five minutes on two cores, and 0.8 GB of disk; if you stop it, run it again to continue",
+            err=True,
+        )
+    _build(read_recipe(recipe, overrides), store, quiet=quiet)
+    finish_demo(recipe, store, overrides, started, quiet=quiet)
 
 
 def init(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help=f"A shipped recipe: {', '.join(recipe_names())}."),
-    ],
+        typer.Argument(
+            metavar="NAME",
+            help="A shipped recipe; without it, a list of them.",
+            autocompletion=shipped_recipes,
+            show_default=False,
+        ),
+    ] = "",
     folder: Annotated[Path, typer.Option("--folder", help="The folder to copy it to.")] = Path(),
 ) -> None:
     """Copy a shipped recipe, with the prompts that it reads."""
+    if not name:
+        say(recipe_list(shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+        say(f"\nnext: {command_line('init', 'NAME')} copies one, with the files that it reads")
+        return
     for file in copy_recipe(name, folder):
         say(f"wrote {file}")
     say(f"next: {command_line('check', folder / f'{name}.yaml')}")
@@ -112,12 +129,13 @@ def run(
     strict: Strict = False,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    quiet: Quiet = False,
 ) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
     from cli.sources import show_sources
 
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
-    result = _build(loaded, store)
+    result = _build(loaded, store, quiet=quiet)
     show_sources(result.sources)
     limited, name = result.recipe.limit is not None, result.recipe.run_name
     shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)
@@ -140,7 +158,7 @@ def run(
 def steps(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="One of generate, score, dedup, select, train; all by default."),
+        typer.Argument(metavar="KIND", help="One of generate, score, dedup, select, train; all by default."),
     ] = None,
 ) -> None:
     """List the steps that a recipe can name, and what each does."""
@@ -168,7 +186,7 @@ def _trainer_line(name: str) -> str:
     return f"{trainer_summary(name)} Dataset: type {trainer.DATA}{''.join(f'; needs {key}' for key in trainer.NEEDS)}."
 
 
-def _build(loaded: "Recipe", store: Path) -> "RunResult":
+def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult":
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
@@ -176,7 +194,7 @@ def _build(loaded: "Recipe", store: Path) -> "RunResult":
 
     check_training_sections(loaded)
     opened = open_store(store, create=True)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         if loaded.rounds is not None:
             from cli.rounds.next_round import next_round
 

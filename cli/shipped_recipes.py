@@ -1,10 +1,18 @@
 """The recipes that come with gristmill: their names and what each does, and copying one to start from."""
 
 import os
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 RECIPES = Path(__file__).parent / "recipes"
+TOPICS = {
+    "To begin with": ("demo", "sft", "best_of_k", "constraints"),
+    "Preferences and rewards": ("identity", "preferences", "feedback", "math", "sums", "programs", "short", "ppo"),
+    "Teachers, traces and rounds": ("distill", "on_policy", "arithmetic", "reasoning", "rounds"),
+    "Tool calls": ("tools", "glaive"),
+    "Cleaning data": ("clean", "planted", "noise", "noise_filtered"),
+}
 
 
 def recipe_names() -> list[str]:
@@ -18,9 +26,22 @@ def recipe_summary(name: str) -> str:
         return file.readline().removeprefix("#").strip()
 
 
-def recipe_list() -> str:
-    """Return the shipped recipes, one a line, with what each does."""
-    return "\n".join(f"  {name:<11} {recipe_summary(name)}" for name in recipe_names())
+def recipe_list(width: int | None = None) -> str:
+    """Return the shipped recipes by topic, with what each does: a line each, or lines of at most ``width``."""
+    names, lines = recipe_names(), []
+    others = [name for name in names if not any(name in listed for listed in TOPICS.values())]
+    room = max(map(len, names)) + 3
+    for topic, listed in {**TOPICS, "Others": others}.items():
+        lines += ["", f"{topic}:"] if listed else []
+        for name in listed:
+            line = f"  {name:<{room - 3}} {recipe_summary(name)}"
+            lines += [line] if width is None else textwrap.wrap(line, width, subsequent_indent=" " * room)
+    return "\n".join(lines[1:])
+
+
+def recipe_epilog() -> str:
+    """Return the list for the end of a command's help, whose paragraphs keep their lines."""
+    return "\n\n".join(f"\b\n{part}" for part in recipe_list().split("\n\n"))
 
 
 def copy_recipe(name: str, folder: Path) -> list[Path]:

@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, AllowCode, AllowKey, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import (
+    STORE,
+    AllowCode,
+    AllowKey,
+    Limit,
+    Overrides,
+    Quiet,
+    RecipeFile,
+    StoreFolder,
+    open_store,
+    read_recipe,
+)
 from cli.terminal import say
 
 
@@ -12,13 +23,14 @@ def train(
     recipe: RecipeFile,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME ...]", help="The names of the trainings to run; all by default."),
+        typer.Argument(metavar="NAME ...", help="The names of the trainings to run; all by default."),
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     limit: Limit = None,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed.
 
@@ -31,10 +43,10 @@ def train(
     if loaded.rounds is not None:
         from cli.rounds.train_rounds import train_and_show
 
-        train_and_show(loaded, store, names)
+        train_and_show(loaded, store, names, quiet=quiet)
         return
     opened = open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
         say(f"{name}: {model.path}")
@@ -57,6 +69,7 @@ def evaluate(
     ] = 1,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare the base and the trained models on held-out prompts.
 
@@ -68,7 +81,7 @@ def evaluate(
 
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     opened = open_store(store)
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         result = evaluate(loaded, opened, bars)
     show_evaluation(result, examples)
     if loaded.rounds is not None:

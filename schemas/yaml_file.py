@@ -16,6 +16,7 @@ from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from schemas.errors import UserError, kind_of, nearest
+from schemas.yaml_mistakes import yaml_mistake
 
 LARGEST = 500_000  # bytes
 DEEPEST = 64  # levels of lists and mappings
@@ -64,9 +65,8 @@ def parse(text: str, path: Path) -> Any:
     except RecursionError:
         raise _too_deep(str(path)) from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise UserError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None
+        line, said = yaml_mistake(error)
+        raise UserError(f"{path}:{line}: not YAML: {said}") from None
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
     except (AttributeError, TypeError, LookupError):  # of ruamel's, for a mapping that is merged into itself

@@ -127,6 +127,7 @@ def plan_training(
         raise UserError(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
             + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
+            + f"; 'gristmill run {recipe.argument}' warns of what left them out, 'gristmill show decisions' lists it"
         )
     if dataset_type == "unpaired":
         check_labels(rows, f"{where}: train.{name}")

@@ -120,6 +120,7 @@ def _train(
         answer = requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer
         rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
         job = _job(planned, rows, settings, recipe.seed, work_folder, progress, answer)
+        progress.begin(f"train {planned.name}, loading {planned.ref.name}", None, "")
         with tracker_environment(job, planned.stage_id, store.tracker_folder("tensorboard", run)):
             outcome = _outcome(job, recipe, planned, writer)
         for file in sorted(work_folder.glob(WRITTEN)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, AllowCode, AllowKey, StoreFolder, open_store, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, Quiet, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def chat(
     store: StoreFolder = STORE,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    quiet: Quiet = False,
 ) -> None:
     """Talk to a model: a turn a line, answers as they are written. /help lists the commands.
 
@@ -90,7 +91,7 @@ def chat(
     with ExitStack() as stack:
         sessions = {}
         for name, ref in refs.items():
-            with Bars() as bars:
+            with Bars(quiet=quiet) as bars:
                 bars.begin(f"load {name}", unit="")
                 made = ChatSession(ref, **how, seed=seed, progress=bars)
                 sessions[name] = stack.enter_context(made)

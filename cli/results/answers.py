@@ -28,7 +28,7 @@ def answer(con: "duckdb.DuckDBPyConnection", text: str, format: str, limit: int,
     """
     import duckdb
 
-    from curate.steps.sql_conditions import one_line
+    from curate.steps.duckdb_errors import one_line
     from curate.storage.damage import damage_in
 
     try:

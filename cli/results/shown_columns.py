@@ -1,4 +1,4 @@
-"""The columns of each table that ``gristmill show TABLE`` shows: ids, what a person reads, and figures."""
+"""What ``gristmill show TABLE`` shows of each table: ids, what a person reads, and figures, so that a row is a line."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,12 @@ SHOWN = {
     "evaluations": "model split scorer value prompt response",
     "comparisons": "split scorer arm versus seed mean versus_mean difference low high verdict",
     "stages": "stage rows_in rows_out reused seconds run_id",
+    "candidates": "completion_id prompt response",  # and each score
+    "dropped": "row_id stage reason prompt response",
+    "funnel": "stage reason rows_in kept dropped",
+    "duplicates": "cluster size row_id similarity text",
+    "pairs": "dataset margin prompt chosen rejected",
+    "leaderboard": "split scorer model mean answers change low high",
     "runs": "run_id command status seconds requests completion_tokens cost",
 }
 
@@ -37,6 +43,8 @@ def shown_columns(table: str, there: Sequence[str], asked: str | None) -> list[s
     if asked == "all" or (asked is None and table not in SHOWN):
         return [*there]
     names = SHOWN[table].split() if asked is None else [name.strip() for name in asked.split(",") if name.strip()]
+    if asked is None and table == "candidates":
+        names += there[there.index("family") + 1 :]  # the scores come last
     for name in names:
         if name not in there:
             raise unknown(f"column of {table} called", name, there)

@@ -11,9 +11,9 @@ from train.api import EvaluationResult
 from train.rounds.loop import train_rounds
 
 
-def train_and_show(recipe: Recipe, store: Path, names: list[str] | None) -> None:
+def train_and_show(recipe: Recipe, store: Path, names: list[str] | None, *, quiet: bool = False) -> None:
     """Make the rounds of a recipe that are not done; print their evaluation, a row for each, and the best model."""
-    with Bars() as bars:
+    with Bars(quiet=quiet) as bars:
         state = train_rounds(recipe, open_store(store, create=True), names, bars)
     if state.evaluation is not None:
         show_evaluation(EvaluationResult(state.evaluation))

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from curate.api.display import html_table, shown
-from curate.steps.sql_conditions import one_line
+from curate.steps.duckdb_errors import one_line
 from curate.storage.run_stages import read_dataset, recipe_datasets
 from curate.storage.sql_views import connect
 from curate.storage.store import Store

@@ -28,7 +28,9 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> 
 
     def encode(part: pl.Series) -> np.ndarray:
         nonlocal embedder
-        embedder = embedder or _load(ref)
+        if embedder is None:
+            progress.advance(0, f"loading {ref.name}")
+            embedder = _load(ref)
         return embedder.encode(part.to_list()).astype(np.float32)
 
     vectors = cached_by_text(texts, folder, encode, SHARD, progress, f"embed ({ref.name})")

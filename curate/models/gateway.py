@@ -141,6 +141,8 @@ class Gateway:
         key = ref.name, task
         if key not in self.engines:
             spec = engine_of(ref)
+            if not spec.remote:
+                self.progress.advance(0, f"loading {ref.name}")
             self.engines[key] = spec.tasks[task](ref, self.progress)
             self.remote |= {ref.name} if spec.remote else set()
         return self.engines[key]

@@ -83,7 +83,7 @@ def answers_prompts(recipe: recipes.Recipe) -> bool:
 
 def write_source(
     writer: StageWriter,
-    _run: RunContext,
+    run: RunContext,
     *,
     sources: SourceReader,
     path: Path | str,
@@ -93,6 +93,7 @@ def write_source(
     shown: str,
 ) -> str:
     """Write the rows of a source, and what a user is warned of; return a summary of what was read."""
+    run.progress.begin(label)
     source = sources.read(path, settings, where)
     writer.write("prompts", source.prompts)
     for table, part in (("completions", source.completions), ("scores", source.scores)):

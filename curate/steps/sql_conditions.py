@@ -1,6 +1,7 @@
 """Evaluate SQL conditions on rows in memory with DuckDB: the ``where:`` and ``filter:`` of a recipe."""
 
 import json
+import os
 import re
 from functools import lru_cache
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from curate.steps.duckdb_errors import one_line
 from schemas.errors import UserError
 
 TABLE = "rows"
@@ -54,20 +56,41 @@ def values(rows: pl.DataFrame, expression: str, where: str) -> pl.Series:
 
 def _query(rows: pl.DataFrame, query: str, condition: str, where: str) -> pl.DataFrame:
     """Return the result of a query over rows that are numbered by ``__row``."""
-    with duckdb.connect(config=CONFIG) as con:
-        con.register(TABLE, rows.with_row_index("__row").to_arrow())
+    with _database(os.getpid()).cursor() as con:
         try:
+            if len(con.extract_statements(query)) != 1:  # a second one could change what the next condition sees
+                raise UserError(f"{where}: expected one SQL condition, found several statements: {condition}")
             changing = _changing(condition)
             if changing:
                 raise UserError(
                     f"{where}: {changing}() gives another value in each run, so that no run could be repeated; the "
                     f"condition is: {condition}"
                 )
+            con.register(TABLE, rows.with_row_index("__row").to_arrow())
             return pl.DataFrame(con.sql(query).to_arrow_table())
         except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
             raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise UserError(f"{where}: {one_line(error)}; the condition is: {condition}") from None
+
+
+@lru_cache(maxsize=1)
+def _database(process: int) -> duckdb.DuckDBPyConnection:
+    """Return the empty database in memory in which a process's conditions run; a fork of it opens its own.
+
+    Opening one takes as long as many conditions. A cursor of it sees the rows that it registered, and no other's.
+    """
+    return duckdb.connect(config=CONFIG | {"lock_configuration": "true"})
+
+
+@lru_cache(maxsize=1)
+def _changing_functions() -> frozenset[str]:
+    """Return the names of the functions whose value is not that of their arguments alone, such as ``random``."""
+    with _database(os.getpid()).cursor() as con:
+        found = con.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE has_side_effects OR stability <> 'CONSISTENT'"
+        ).fetchall()
+    return frozenset(name for (name,) in found)
 
 
 @lru_cache(maxsize=1024)
@@ -76,18 +99,11 @@ def _changing(condition: str) -> str:
 
     A condition that DuckDB can't parse has none: its query says why.
     """
-    with duckdb.connect(config=CONFIG) as con:
+    with _database(os.getpid()).cursor() as con:
         text = f"SELECT 1 FROM {TABLE} WHERE (\n{condition}\n)"
         ((parsed,),) = con.execute("SELECT json_serialize_sql(?)::VARCHAR", [text]).fetchall()
-        called = sorted(set(_functions(json.loads(parsed))))
-        if not called:
-            return ""
-        found = con.execute(
-            "SELECT function_name FROM duckdb_functions() WHERE list_contains(?, function_name) "
-            "AND (has_side_effects OR stability <> 'CONSISTENT') ORDER BY 1 LIMIT 1",
-            [called],
-        ).fetchall()
-    return found[0][0] if found else ""
+    called = set(_functions(json.loads(parsed)))
+    return min(called & _changing_functions(), default="") if called else ""
 
 
 def _functions(node: Any) -> list[str]:
@@ -114,11 +130,15 @@ def check(condition: str, columns: dict[str, pl.DataType], where: str) -> None:
     """Raise ``UserError`` if a condition is not valid SQL over these columns."""
     if not isinstance(condition, str):
         raise UserError(f"{where}: expected an SQL condition, such as \"split = 'train'\", found {condition!r}")
-    holds(pl.DataFrame(schema=columns), condition, where)
+    if not _is_valid(condition, tuple(columns.items())):
+        holds(pl.DataFrame(schema=columns), condition, where)
 
 
-def one_line(error: duckdb.Error) -> str:
-    """Return DuckDB's message in one line, with its suggestion but without its excerpt of the query."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("LINE ", "^"))]
-    return " ".join(kept)[:400]
+@lru_cache(maxsize=4096)
+def _is_valid(condition: str, columns: tuple[tuple[str, pl.DataType], ...]) -> bool:
+    """Return whether a condition is valid: a plan checks the same ones several times."""
+    try:
+        holds(pl.DataFrame(schema=dict(columns)), condition, "")
+    except UserError:
+        return False
+    return True

@@ -8,15 +8,16 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, cast
 
 from curate.storage.files import file_hash
 from curate.storage.records import Manifest, RunInfo, TableFiles, WrittenFile
 from schemas.errors import UserError, kind_of
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # How the label of a stage begins -> the command that makes the stage anew.
 MAKERS = {"train-": "train", "evaluate": "evaluate", "compare": "compare"}
@@ -139,6 +140,8 @@ def folder_damage(folder: Path, files: dict[str, WrittenFile], *, hashes: bool) 
 
 def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
     """Yield what is wrong with Parquet files of stages, by their ends alone: those gone, empty or cut short."""
+    import polars as pl  # here, so that a query of no table need not load it
+
     for file in files:
         try:
             pl.read_parquet_schema(file)
@@ -150,12 +153,14 @@ def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
             yield Damaged(file, problem, remedy_of(file.parent))
 
 
-def read_table(file: Path, columns: list[str] | None = None) -> pl.DataFrame:
+def read_table(file: Path, columns: list[str] | None = None) -> "pl.DataFrame":
     """Return a Parquet file of a stage, or some of its columns.
 
     Raises:
         Damaged: It is gone, cut short, or no Parquet.
     """
+    import polars as pl
+
     try:
         return pl.read_parquet(file, columns=columns)
     except (pl.exceptions.ComputeError, pl.exceptions.PanicException, OSError) as error:

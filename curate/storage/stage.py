@@ -4,16 +4,16 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from curate.storage.damage import Damaged, read_manifest, read_table
 from curate.storage.files import file_hash, write_whole
-from curate.storage.polars_types import empty, polars_schema
 from curate.storage.records import Manifest, TableFiles
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
 
 PART = 50_000  # rows of a Parquet file
 CARD = "README.md"  # of a model: written anew by each evaluation, so it has no hash
@@ -87,12 +87,16 @@ class Stage:
         """Write such a file anew: a report, which says of a model what became known later."""
         write_whole(self.path / name, text)
 
-    def read(self, table: str, columns: list[str] | None = None) -> pl.DataFrame:
+    def read(self, table: str, columns: list[str] | None = None) -> "pl.DataFrame":
         """Return a table, or some of its columns, in row order; an empty table if the stage wrote none.
 
         Raises:
             Damaged: A file of it is gone or cut short.
         """
+        import polars as pl  # here and below, so that a query of no table need not load it
+
+        from curate.storage.polars_types import empty
+
         files = self.files(table)
         if not files:
             return empty(table).select(columns or pl.all())
@@ -117,7 +121,7 @@ class StageWriter:
     info: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
 
-    def write(self, table: str, rows: pl.DataFrame) -> None:
+    def write(self, table: str, rows: "pl.DataFrame") -> None:
         """Append rows to a table as Parquet files of at most ``PART`` rows, so that they can be read back in parts.
 
         Columns are put in the order and types of ``schemas.rows``.
@@ -193,11 +197,15 @@ def stages_beside(stage: Stage) -> Iterator[Stage]:
             yield found
 
 
-def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def conform(table: str, rows: "pl.DataFrame") -> "pl.DataFrame":
     """Return rows with the columns of ``STAGE_TABLES`` in their order and types.
 
     A missing column is null; other columns stay, at the end.
     """
+    import polars as pl
+
+    from curate.storage.polars_types import polars_schema
+
     schema = polars_schema(STAGE_TABLES[table][0])
     known = [
         (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind) for name, kind in schema.items()

@@ -35,7 +35,10 @@ def api_key(ref: ModelRef) -> str | None:
     if refused:
         raise UserError(f"models.{ref.name}: api_key_env: {refused}")
     if not os.environ.get(variable):
-        raise UserError(f"models.{ref.name}: the environment variable {variable}, which api_key_env names, is not set")
+        raise UserError(
+            f"models.{ref.name}: the environment variable {variable}, which api_key_env names, is not set; "
+            f"set it in this shell: export {variable}=..."
+        )
     return os.environ[variable]
 
 

@@ -17,7 +17,7 @@ import duckdb
 
 from curate.sources.files.file_names import MAGIC
 from curate.sources.files.raw_row import Raw, Reading
-from curate.steps.sql_conditions import one_line
+from curate.steps.duckdb_errors import one_line
 from schemas.errors import UserError
 
 # Nodes of a parsed query that only read. A COPY or an INSERT may stand in a WITH.

@@ -1,0 +1,39 @@
+"""The name under which a person's shell finds gristmill, for every command line that we print."""
+
+import re
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+COMMAND = re.compile(r"(?<![\w./-])gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
+COMMANDS = (
+    *("demo", "init", "check", "run", "steps", "train", "evaluate", "compare", "chat", "export-model"),
+    *("sql", "show", "why", "agree", "doctor", "completion"),
+)
+
+
+def program() -> str:
+    """Return what runs gristmill here, to paste into a shell in the current folder.
+
+    It is ``gristmill`` where PATH finds this one; else the path of the program that runs now, such as
+    ``.venv/bin/gristmill``.
+    """
+    return _program(sys.argv[0], str(Path.cwd()))
+
+
+def with_program(text: str) -> str:
+    """Return a text with ``program()`` in place of ``gristmill`` in the command lines that it names."""
+    here = program()
+    if here == "gristmill":
+        return text
+    return COMMAND.sub(lambda found: f"{here} " if found[1] in COMMANDS or found[1][0] == "-" else found[0], text)
+
+
+@cache
+def _program(argument: str, folder: str) -> str:
+    running = Path(argument)
+    found = shutil.which("gristmill")
+    if running.name != "gristmill" or not running.is_file() or (found and running.samefile(found)):
+        return "gristmill"
+    return str(running.relative_to(folder) if running.is_relative_to(folder) else running)
