@@ -25,9 +25,10 @@ def diff(
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows of each kind to show.", min=0)] = 5,
     json: Annotated[bool, typer.Option("--json", help="Print all rows, as one JSON object.")] = False,
 ) -> None:
-    """Show what changed between two runs: the recipe, the rows that entered and left, the scores that moved, the cost.
+    """Show what changed between two runs.
 
-    Without a run it compares the latest with the one before it of the same recipe; with one, that with the one before.
+    That is the recipe, the rows that entered and left, the scores that moved, and the cost. Without a run it compares
+    the latest with the one before it of the same recipe; with one, that with the one before.
     """
     from curate.storage.run_changes import run_changes, two_runs
 

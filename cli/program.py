@@ -9,7 +9,7 @@ from pathlib import Path
 COMMAND = re.compile(r"(?<![\w./-])gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
 COMMANDS = (
     *("demo", "init", "check", "run", "steps", "train", "evaluate", "compare", "chat", "export-model"),
-    *("sql", "show", "why", "agree", "doctor", "completion"),
+    *("sql", "show", "why", "diff", "agree", "doctor", "completion"),
 )
 
 

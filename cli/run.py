@@ -98,7 +98,7 @@ def check(
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
 ) -> None:
-    """Check a recipe, and show what it does to the outside, and what a run would do and cost.
+    """Check a recipe, and show what it would run, read and send.
 
     It shows which stages are cached and which will run, how many requests and tokens are left, what they cost at
     most, and a few training rows as tokens. Each prompt's own reference is run through its verifier (50 programs

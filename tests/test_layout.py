@@ -104,7 +104,9 @@ def test_nothing_runs_what_data_say(modules):
     ]
     assert len(calls) > 5000
     assert [f"{place}: {ast.unparse(call)[:80]}" for place, call in calls if ast.unparse(call.func) in UNSAFE] == []
-    shells = [f"{place}: a shell" for place, call in calls if any(k.arg == "shell" for k in call.keywords)]
+    by_shell = [one for one in calls if any(k.arg == "shell" for k in one[1].keywords)]
+    # Typer's takes the name of the shell that a script is for, and runs nothing.
+    shells = [place for place, call in by_shell if ast.unparse(call.func) != "get_completion_script"]
     assert shells == []
 
 
