@@ -77,10 +77,9 @@ def show(
     from cli.results.answers import answer
     from cli.results.asked import check_format
     from cli.tables import overview
-    from curate.storage.named_views import VIEWS
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
-    from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+    from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
     check_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]

@@ -107,6 +107,7 @@ def without_columns(
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
     """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
     from curate.api.length_bias import length_sentences
+    from schemas.rows import VIEWS
 
     counts = {t: _count(con, t) for t in tables}
     rows = [*counts.items()]
@@ -118,6 +119,7 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
         shown.print(Text("\nscores of models, and the length of the response"))
     for sentence in bias:
         shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
+    shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"), soft_wrap=True)
     runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
                           completion_tokens
                           FROM runs ORDER BY number DESC LIMIT 8""").fetchall()

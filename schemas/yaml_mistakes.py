@@ -16,8 +16,8 @@ WORDS = {
     "line {context}",
     "expected ',' or ']'": "a ']' or a comma is missing, or a text with a comma or a bracket needs quotes; the '[' "
     "is in line {context}",
-    "found undefined alias": "a text that begins with * is the name of another part (an alias), and there is none of "
-    "this name; quote it if it is a text",
+    "found undefined alias": "{said}: a text that begins with * is the name of another part, and there is none of this "
+    "name; quote it if it is a text",
     "cannot start any token": "a text that begins with %, @ or ` needs quotes",
 }
 
@@ -30,4 +30,4 @@ def yaml_mistake(error: MarkedYAMLError) -> tuple[int, str]:
         mark = context  # where the quotation begins; the parser's place is the end of the file
     words = next((ours for theirs, ours in WORDS.items() if theirs in said), said)
     began = str(context.line + 1) if context else "1"
-    return mark.line + 1 if mark else 1, words.replace("{context}", began)
+    return mark.line + 1 if mark else 1, words.replace("{context}", began).replace("{said}", said)

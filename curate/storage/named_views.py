@@ -18,8 +18,6 @@ NAMED = (
     "decision_history", "embeddings", "candidates", "drop_reason", "dropped", "funnel", "duplicates", "pairs",
     "leaderboard", "k_curve", "why", "nearest",
 )  # fmt: skip
-MACROS = ("drop_reason", "k_curve", "why", "nearest")
-VIEWS = tuple(name for name in NAMED if name not in MACROS)
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 EVERYTHING = (*TABLES, *NAMED)
 FROM_FILES = ("decision_history", "embeddings")  # these two read files of the store, as tables do
