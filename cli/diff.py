@@ -11,7 +11,6 @@ from cli.terminal import json_text, say
 if TYPE_CHECKING:
     import polars as pl
 
-    from curate.storage.records import RunInfo
     from curate.storage.run_changes import RunChanges
 
 
@@ -43,8 +42,7 @@ def diff(
 
 
 def _print(found: "RunChanges", most: int) -> None:
-    say(f"{found.before['run_id']} -> {found.after['run_id']}")
-    say(f"cost: {_cost(found.before)} -> {_cost(found.after)}")
+    _table("Runs", _runs(found), 2, "none")
     _table("The recipe", found.settings, found.settings.height, "the same")
     tables = found.tables.filter((found.tables["before"] > 0) | (found.tables["after"] > 0))
     _table("Rows", tables, tables.height, "none")
@@ -60,9 +58,13 @@ def _print(found: "RunChanges", most: int) -> None:
         _table(f"Scores that moved{of}", found.moves, most, "none")
 
 
-def _cost(run: "RunInfo") -> str:
-    asked = f"{run.get('requests', 0):,} requests, {run.get('completion_tokens', 0):,} tokens"
-    return f"{asked}, ${run.get('cost', 0.0):.4f}, {run.get('seconds', 0):.1f} s"
+def _runs(found: "RunChanges") -> "pl.DataFrame":
+    """Return the two runs, the earlier one first, with what each took."""
+    import polars as pl
+
+    names = ("requests", "completion_tokens", "cost", "seconds")
+    rows = [(run["run_id"], *(float(run.get(name) or 0) for name in names)) for run in (found.before, found.after)]
+    return pl.DataFrame(rows, ["run", "requests", "tokens", "dollars", "seconds"], orient="row")
 
 
 def _table(title: str, rows: "pl.DataFrame", most: int, nothing: str) -> None:

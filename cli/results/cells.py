@@ -43,6 +43,8 @@ def number_text(value: float | Decimal) -> str:
         return str(value)
     if abs(value) >= 1e15:
         return f"{value:.4g}"
+    if value == int(value):
+        return str(int(value))
     return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -50,8 +50,8 @@ def test_rows_that_entered_and_left_with_the_reason(two):
 
 def test_runs_are_named_by_their_start_or_their_recipe(two):
     first, second = call(two, "sql", "SELECT run_id FROM runs ORDER BY 1", "--format", "csv").out.split()[1:]
-    line = call(two, "diff", second, first).out.splitlines()[0]
-    assert line == f"{first} -> {second}" == call(two, "diff", "a").out.splitlines()[0]
+    both = [json.loads(call(two, "diff", *runs, "--json").out) for runs in ((second, first), ("a",), ())]
+    assert {(one["before"], one["after"]) for one in both} == {(first, second)}
     assert "the same one twice" in mistake(call(two, "diff", first, first))
     assert "no earlier run" in mistake(call(two, "diff", first))
     assert "begins the ids of 2 runs" in mistake(call(two, "diff", "20"))
