@@ -1,5 +1,6 @@
 """The name under which a person's shell finds gristmill, for every command line that we print."""
 
+import os
 import re
 import shutil
 import sys
@@ -19,7 +20,7 @@ def program() -> str:
     It is ``gristmill`` where PATH finds this one; else the path of the program that runs now, such as
     ``.venv/bin/gristmill``.
     """
-    return _program(sys.argv[0], str(Path.cwd()))
+    return _program(sys.argv[0], str(Path.cwd()), os.environ.get("PATH", ""))
 
 
 def with_program(text: str) -> str:
@@ -31,9 +32,9 @@ def with_program(text: str) -> str:
 
 
 @cache
-def _program(argument: str, folder: str) -> str:
+def _program(argument: str, folder: str, path: str) -> str:
     running = Path(argument)
-    found = shutil.which("gristmill")
+    found = shutil.which("gristmill", path=path)
     if running.name != "gristmill" or not running.is_file() or (found and running.samefile(found)):
         return "gristmill"
     return str(running.relative_to(folder) if running.is_relative_to(folder) else running)

@@ -33,6 +33,12 @@ evaluate: {models: [student], dataset: sft, by: [code], retention: {texts: /data
 """
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder: a ``.venv-vllm`` in the current one is a program that is run."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def found(tmp_path):
     folder = tmp_path / "a" / "b"

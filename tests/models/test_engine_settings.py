@@ -212,6 +212,7 @@ def test_a_variable_that_is_not_set_is_named(tmp_path):
         recipe = served(tmp_path, stub.url, more="api_key_env: NO_SUCH_KEY_HERE")
         done = call(tmp_path, "run", recipe.path)
         said = "models.a: the environment variable NO_SUCH_KEY_HERE, which api_key_env names, is not set"
+        said += "; set it in this shell: export NO_SUCH_KEY_HERE=..."
         assert done.code == 2 and done.err.splitlines()[-1] == f"error: {said}"
         assert stub.stats()["requests"] == 0
 

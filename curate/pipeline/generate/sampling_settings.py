@@ -98,9 +98,7 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
     """Check a step's sampling settings. Raises ``UserError`` naming the line and the setting."""
     settings = step.settings
     models = _models(state, settings.get("model"), where, step.name)
-    n = number(settings, "n", int, 1, where, 1)
-    if n > MOST_SAMPLES:
-        raise UserError(f"{where}: generate: n: {n:,} is out of range, it is at most {MOST_SAMPLES:,}")
+    n = number(settings, "n", int, 1, where, 1, most=MOST_SAMPLES)
     found = {}
     for key, (kind, low) in SAMPLING.items():
         values = settings.get(key, getattr(Sampling(), key))
@@ -156,15 +154,18 @@ def _models(state: RunState, given: Any, where: str, name: str) -> tuple[tuple[M
     return tuple((state.model(model, where), weight / total) for model, weight in weights.items())
 
 
-def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str, default: Any = None) -> Any:
-    """Return a setting that is a number from ``low`` to ``MOST``. Raises ``UserError`` if it is something else."""
+def number(
+    settings: dict[str, Any], key: str, kind: Any, low: float, where: str, default: Any = None, *, most: int = MOST
+) -> Any:
+    """Return a setting that is a number from ``low`` to ``most``. Raises ``UserError`` if it is something else."""
     value = settings.get(key, default)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = "number" if kind is NUMBER else "whole number"
         raise UserError(f"{where}: generate: {key}: expected a {expected}, found {value!r}")
-    if not low <= value <= MOST:
-        wanted = f"at least {low}" if not value > MOST else f"at most {MOST:,}"
-        raise UserError(f"{where}: generate: {key}: {value!r} is out of range, it is {wanted}")
+    if not low <= value <= most:
+        wanted = f"at least {low}" if not value > most else f"at most {most:,}"
+        shown = f"{value:,}" if isinstance(value, int) else repr(value)
+        raise UserError(f"{where}: generate: {key}: {shown} is out of range, it is {wanted}")
     return value
 
 
