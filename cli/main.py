@@ -69,6 +69,7 @@ def main() -> None:
     """
     debug = "--debug" in sys.argv or bool(os.environ.get("GRISTMILL_DEBUG"))
     arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may be anywhere
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # no process that is started imports from the current folder
     if not debug:  # a user can do nothing about other libraries' deprecations
         warnings.simplefilter("ignore")
     # A chat has no run to close, and Ctrl-C does not end it.

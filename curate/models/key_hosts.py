@@ -111,7 +111,9 @@ def host_pair(variable: object, url: object) -> list[str]:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
+    """Return the host of an address; none where that is not clear, as in ``http://[::1].example.com``."""
+    place = urlsplit(url).netloc.rpartition("@")[2].lower()
+    return (urlsplit(url).hostname or "") if HOST.fullmatch(place) else ""
 
 
 def _bare(host: str) -> str:

@@ -9,16 +9,18 @@ import ast
 import hashlib
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from schemas.errors import UserError
 
 MOST = 5_000  # files
 SUFFIXES = (".py", ".pyc", ".so", ".pyd")  # what Python can import
-SKIPPED = ("__pycache__", "node_modules")
-# They are never imported from the current folder: a user's file can't hide them.
-ELSEWHERE = {*sys.stdlib_module_names, "schemas", "curate", "train", "cli"}
+CACHE = "__pycache__"  # what Python compiled is in it; other files in it can be imported as from any folder
+OURS = ("schemas", "curate", "train", "cli")
 
 
 def module_files(file: Path) -> list[Path]:
@@ -48,15 +50,24 @@ def module_files(file: Path) -> list[Path]:
 
 
 def folder_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files in a folder and below it whose names end so, sorted; hidden folders and caches are left out.
+    """Return the files in a folder and below it whose names end so, sorted; links are followed, hidden folders are not.
+
+    What Python's cache has of a file (``h.cpython-311.pyc``) is left out: ``drop_compiled`` removes it.
 
     Raises:
         UserError: They are more than ``MOST``.
     """
     found: list[Path] = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [one for one in folders if not one.startswith(".") and one not in SKIPPED]
-        found += [path for name in names if (path := Path(place, name)).suffix in suffixes and path.is_file()]
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        cached = Path(place).name == CACHE
+        here = [Path(place, name) for name in names if not (cached and "." in Path(name).stem)]
+        found += [path for path in here if path.suffix in suffixes and path.is_file()]
         _bound(len(found), folder)
     return sorted(found)
 
@@ -114,7 +125,17 @@ def _imported(file: Path) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom):  # from . import x: of the folder above the package, too
             names = [node.module] if node.module and not node.level else [alias.name for alias in node.names]
             names += [node.module] if node.module else []
-        yield from {name.split(".")[0] for name in names} - ELSEWHERE
+        relative = isinstance(node, ast.ImportFrom) and node.level > 0
+        firsts = {name.split(".")[0] for name in names}
+        yield from (name for name in firsts if relative or not _is_elsewhere(name))
+
+
+@cache
+def _is_elsewhere(name: str) -> bool:
+    """Return whether a module is never imported from the current folder: it is Python's, as it is here, or ours."""
+    folders = [*{sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}]
+    places = [*folders, *(f"{folder}/lib-dynload" for folder in folders)]
+    return name in OURS or name in sys.builtin_module_names or PathFinder.find_spec(name, places) is not None
 
 
 def _files_of(root: Path, name: str) -> list[Path]:

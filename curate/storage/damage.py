@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
         Damaged: It is missing, empty, cut short, no JSON, or not what a stage has.
     """
     remedy = remedy_of(folder)
-    if not folder.is_dir():
+    if not folder.is_dir() or folder.is_symlink():
         raise Damaged(folder, "is no folder of a stage", f"move it away, or {REPAIR}")
     file = folder / "stage.json"
     held = _read_json(file, remedy)
@@ -100,7 +100,7 @@ def table_damage(folder: Path, tables: dict[str, TableFiles]) -> list[Damaged]:
     """
     found = []
     for table, held in tables.items():
-        missing = [name for name in held["files"] if not (folder / name).is_file()]
+        missing = [name for name in held["files"] if not is_plain(folder / name)]
         if missing:
             found.append(Damaged(folder / missing[0], "is missing", remedy_of(folder)))
             continue
@@ -136,6 +136,11 @@ def folder_damage(folder: Path, files: dict[str, WrittenFile], *, hashes: bool) 
             yield Damaged(file, "is missing", remedy_of(folder))
         except OSError as error:
             yield Damaged(file, f"cannot be read: {error.strerror}", remedy_of(folder))
+
+
+def is_plain(file: Path) -> bool:
+    """Return whether a file of a store is one: no link, which may lead out of it, and no pipe, which may never end."""
+    return file.is_file() and not file.is_symlink()
 
 
 def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
@@ -190,6 +195,8 @@ def _changed(table: str, files: list[Path]) -> str:
 
 def _read_json(file: Path, remedy: str) -> dict[str, Any]:
     try:
+        if file.exists() and not is_plain(file):
+            raise Damaged(file, "is no plain file", remedy)
         text = file.read_text(encoding="utf-8")
         held = json.loads(text)
     except FileNotFoundError:

@@ -21,7 +21,7 @@ from curate.storage.damage import (
 from curate.storage.marker import MARKER, is_store, marker_format, write_marker
 from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
-from curate.storage.reply_log import SAVE
+from curate.storage.reply_log import SAVE, check_tables
 from curate.storage.salvage import salvage_replies
 from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
@@ -123,10 +123,14 @@ def _replies(store: Store) -> Iterator[Finding]:
         return
     try:
         with closing(sqlite3.connect(file)) as log:
+            check_tables(log, file)
             (said,) = log.execute("PRAGMA integrity_check(1)").fetchone()
             (broken,) = log.execute("SELECT count(*) FROM replies WHERE NOT json_valid(body)").fetchone()
     except sqlite3.DatabaseError as error:
         said, broken = str(error), 0
+    except Damaged as damage:
+        yield Finding(damage, "the models' replies", None)
+        return
     if said != "ok" or broken:
         problem = said if said != "ok" else f"{broken:,} replies can't be read"
         yield Finding(Damaged(file, problem, SAVE), "some of the models' replies, which are asked for again", None)
@@ -169,7 +173,7 @@ def _views(store: Store) -> Iterator[Finding]:
         return
     try:
         with duckdb.connect(str(file), read_only=True, config=CONFIG) as con:
-            con.execute("SELECT count(*) FROM runs").fetchall()
+            con.execute("SELECT view_name FROM duckdb_views()").fetchall()  # none is run: a stranger may have made them
     except duckdb.Error as error:
         text = " ".join(str(error).split())[:100]
         yield Finding(Damaged(file, text, "the next run writes it anew"), "nothing: they are views", None)

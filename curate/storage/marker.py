@@ -24,6 +24,8 @@ def write_marker(path: Path) -> None:
 def marker_format(path: Path) -> tuple[int, str] | None:
     """Return the format of the store in a folder, and what made it; None if the marker is damaged."""
     try:
+        if not (path / MARKER).is_file():  # reading a pipe may never end
+            return None
         found = json.loads((path / MARKER).read_text(encoding="utf-8"))
         return int(found["format"]), str(found.get("made_by", "?"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):

@@ -4,6 +4,7 @@ from itertools import count
 from pathlib import Path
 
 from curate.storage.files import sync, sync_tree
+from schemas.errors import UserError
 
 ASIDE = "damaged"  # the folder of a store for what was set aside
 
@@ -28,6 +29,8 @@ def put_in_place(folder: Path, target: Path, *, durable: bool) -> None:
 def set_aside(path: Path, store: Path) -> Path:
     """Move a file or a folder of a store into its folder ``damaged``; return its new path."""
     aside = store / ASIDE
+    if aside.is_symlink():
+        raise UserError(f"{aside}: is a link, which may lead out of the store; remove it")
     aside.mkdir(exist_ok=True)
     names = (f"{path.name}.{number}" if number else path.name for number in count())
     target = next(aside / name for name in names if not (aside / name).exists())

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -65,10 +66,13 @@ class ReplyLog:
         self.path = store.path / "replies" / "replies.sqlite"
         try:
             is_uri = database.startswith("file:")
+            if not database and self.path.exists() and not self.path.is_file():
+                raise Damaged(self.path, "is no plain file", SAVE)
             # In a notebook a thread asks a server, and writes its replies, while the thread that opened the log waits.
             self.db = sqlite3.connect(
                 database or self.path, isolation_level=None, timeout=60, uri=is_uri, check_same_thread=False
             )
+            check_tables(self.db, self.path)
             if is_uri:
                 return
             self.db.execute("PRAGMA journal_mode = WAL")
@@ -205,6 +209,15 @@ class ReplyLog:
         if type(error) is sqlite3.DatabaseError or not self.path.is_file():
             return Damaged(self.path, str(error), SAVE)
         return UserError(f"{self.path}: {error}")  # the disk is full, the file may not be written ...
+
+
+def check_tables(log: sqlite3.Connection, file: Path) -> None:
+    """Raise ``Damaged`` where a log has more than its tables: a view or a trigger would run a stranger's SQL."""
+    found = log.execute("SELECT type, name FROM sqlite_master WHERE type <> 'index'").fetchall()
+    known = (("table", "replies"), ("table", "spent"))
+    odd = [f"{kind} {name}" for kind, name in found if (kind, name) not in known and not name.startswith("sqlite_")]
+    if odd:
+        raise Damaged(file, f"holds what is no table of a log of replies: {odd[0][:60]}", "bring back a copy")
 
 
 def costs(store: Store) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ import re
 
 import duckdb
 
-from curate.storage.damage import Damaged, files_damage, remedy_of, tables_in
+from curate.storage.damage import Damaged, files_damage, is_plain, remedy_of, tables_in
 from curate.storage.files import sync
 from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, with_needs
 from curate.storage.records import RunInfo
@@ -202,6 +202,8 @@ def _create_view(
     con: duckdb.DuckDBPyConnection, store: Store, name: str, damage: str | None, select: str, files: list[str]
 ) -> None:
     """Create the view of a table; one that raises an error when it is read, if a part of the table is damaged."""
+    odd = (store.path / file for file in files if (store.path / file).exists() and not is_plain(store.path / file))
+    damage = damage or next((str(Damaged(file, "is no plain file", remedy_of(file.parent))) for file in odd), None)
     if damage is None:
         try:
             con.execute(f"CREATE VIEW {name} AS {select}")

@@ -7,6 +7,7 @@ import select
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -176,3 +177,22 @@ def test_a_damaged_memory_is_named(folder, asked):
     assert f"{asked / 'allowed_code.json'}: is no JSON" in mistake(call(folder, "run", "r.yaml"))
     (asked / "allowed_code.json").write_text('{"a": 1}')
     assert "expected a mapping of texts to texts" in mistake(call(folder, "run", "r.yaml"))
+
+
+@pytest.mark.slow
+def test_no_process_imports_from_the_current_folder(tmp_path):
+    for name in ("fractions", "json", "re", "sympy", "token"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'a').write('x')\nraise ImportError\n")
+    row = {"prompt": "expand?", "completion": "It is \\boxed{(x+1)^2}", "ground_truth": "x^2+2x+1"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "r.yaml").write_text(
+        "name: r\nprompts: [{source: rows.jsonl}]\ncompletions: [{score: math}]\n"
+        "datasets: {sft: {type: sft, by: math}}\n"
+    )
+    for command in ("check", "run"):
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "gristmill"), command, "r.yaml"], cwd=tmp_path, capture_output=True,
+            text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists() and "mean 1.000" in done.stderr

@@ -89,6 +89,11 @@ def test_a_key_goes_to_its_maker_and_to_this_machine(variable, url, sent):
     assert (key_refusal(variable, url) == "") == sent
 
 
+@pytest.mark.parametrize("url", ["http://[::1].evil.com/v1", "http://[::1]evil.com", "http://127.0.0.1.nip.io/v1"])
+def test_what_only_looks_like_this_machine_is_another(url):
+    assert not is_this_machine(url) and key_refusal("OPENAI_API_KEY", url)
+
+
 @pytest.mark.parametrize("url", ["http://api.openai.com/v1", "http://host.example/v1", "http://10.0.0.2:8000/v1"])
 def test_plain_http_off_this_machine_gets_no_key(url, monkeypatch):
     monkeypatch.setenv("GRISTMILL_KEY_HOSTS", "OPENAI_API_KEY=host.example,OPENAI_API_KEY=10.0.0.2:8000")

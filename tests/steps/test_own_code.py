@@ -37,6 +37,22 @@ def test_a_package_belongs_together_with_what_it_imports(folder):
     assert "other/native.so" in names(folder, "my/step.py")
 
 
+def test_names_that_this_python_lacks_and_odd_folders_belong(folder):
+    (folder / "winreg.py").write_text(STEP)  # a module of Python's on another system
+    (folder / "my" / "step.py").write_text(
+        "import winreg\nfrom . import json\nfrom my.__pycache__ import odd\nfrom my.link import z\n"
+    )
+    (folder / "json.py").write_text(STEP)
+    (folder / "my" / "__pycache__").mkdir()
+    (folder / "my" / "__pycache__" / "odd.py").write_text(STEP)
+    (folder / "my" / "__pycache__" / "step.cpython-311.pyc").write_bytes(b"")
+    (folder / "my" / "link").symlink_to(folder / "other")
+    (folder / "other" / "up").symlink_to(folder / "my")
+    found = names(folder, "my/step.py")
+    assert {"winreg.py", "json.py", "my/__pycache__/odd.py", "my/link/used.py"} <= set(found)
+    assert "my/__pycache__/step.cpython-311.pyc" not in found
+
+
 def test_a_module_at_the_top_belongs_with_the_others_there(folder):
     assert names(folder, "single.py") == ["single.py", "unused.py"]
 

@@ -70,7 +70,8 @@ class Worker:
         root = str(Path(__file__).resolve().parents[4])
         program = program or f"from {__name__} import {serve.__name__}; {serve.__name__}()"
         self.process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
-            [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {program}"],
+            # -P: the current folder may hold a stranger's json.py
+            [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {root!r}); {program}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
