@@ -54,10 +54,13 @@ def job(
     return load_recipe(folder / f"{name}.yaml")
 
 
+OWN = "COLUMNS(lambda name: name <> 'run_id')"  # what a table has beside the run that made a row
+
+
 def tables(store: Store) -> dict[str, list[tuple]]:
-    """Return every data table's rows, sorted. They must not depend on how a run was interrupted."""
+    """Return every data table's rows, sorted, without the run's id. They must not depend on how it was interrupted."""
     with connect(store) as con:
-        return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
+        return {table: con.execute(f"SELECT {OWN} FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
 
 
 def query(store: Store, sql: str) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.rows import PROMPTS
-from tests.jobs import TABLES, query
+from tests.jobs import OWN, TABLES, query
 from tests.stub_server import Stub
 
 ARCHIVE = Path(__file__).with_name("old_store.tar.gz")
@@ -25,8 +25,8 @@ SPLIT = ("sft", "preferences", "rl_prompts")
 
 
 def tables(store):
-    """Return every data table's rows, sorted, but for the split: its shares were met on average, and now are exact."""
-    columns = {table: "* EXCLUDE (split)" if table in SPLIT else "*" for table in TABLES}
+    """Return every data table's rows, sorted, but for the run and the split: its shares were met on average before."""
+    columns = {table: "* EXCLUDE (split)" if table in SPLIT else OWN for table in TABLES}
     for table, name in NEW.items():
         assert query(store, f"SELECT count({name}) FROM {table}").item() == 0
         columns[table] = f"* EXCLUDE ({name})"
