@@ -10,7 +10,10 @@ from schemas.errors import UserError
 pytestmark = pytest.mark.slow  # seconds for the file
 
 SECRET = "a secret that no score may tell"
-REFUSED = "disabled|does not exist|Cannot change|cannot be changed|not supported|syntax error|locked|not found"
+REFUSED = (
+    "disabled|does not exist|Cannot change|cannot be changed|not supported|syntax error|locked|not found|no table|"
+    "not in the catalog"
+)
 READS = [
     "(SELECT count(*) FROM read_csv('{file}.csv'))",
     "(SELECT length(content) FROM read_text('{file}.txt'))",
@@ -96,5 +99,5 @@ def test_no_variable_of_python_is_a_table():
     hidden = pl.DataFrame({"text": [SECRET]})
     assert hidden.height == 1
     for name in ("hidden", "SECRET", "rows_of_python", "con"):
-        with pytest.raises(UserError, match="does not exist"):
+        with pytest.raises(UserError, match="no table"):
             values(scores(), f"m + (SELECT count(*) FROM {name})", "sql")
