@@ -78,9 +78,9 @@ def shipped_recipes() -> list[str]:
 
 def table_names() -> list[str]:
     """Return the names of the tables that ``show`` shows."""
-    from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+    from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
-    return [*STAGE_TABLES, *HISTORY_TABLES]
+    return [*STAGE_TABLES, *HISTORY_TABLES, *VIEWS]
 
 
 COMMANDS = (completion,)

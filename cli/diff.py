@@ -63,8 +63,11 @@ def _runs(found: "RunChanges") -> "pl.DataFrame":
     import polars as pl
 
     names = ("requests", "completion_tokens", "cost", "seconds")
-    rows = [(run["run_id"], *(float(run.get(name) or 0) for name in names)) for run in (found.before, found.after)]
-    return pl.DataFrame(rows, ["run", "requests", "tokens", "dollars", "seconds"], orient="row")
+    rows = [
+        (run["run_id"], run["status"], *(float(run.get(name) or 0) for name in names))
+        for run in (found.before, found.after)
+    ]
+    return pl.DataFrame(rows, ["run", "status", "requests", "tokens", "dollars", "seconds"], orient="row")
 
 
 def _table(title: str, rows: "pl.DataFrame", most: int, nothing: str) -> None:

@@ -13,7 +13,10 @@ from cli.results.formats import FORMATS
 if TYPE_CHECKING:
     import duckdb
 
-Format = Annotated[str, typer.Option("--format", help=f"The format of the result: {' | '.join(FORMATS)}.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help=f"{' | '.join(FORMATS)}; by default what the name of --output ends in, else table."),
+]
 Limit = Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)]
 
 
@@ -30,7 +33,7 @@ def sql(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="A file of statements; each is answered.")
     ] = None,
-    format: Format = "table",
+    format: Format = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     limit: Limit = 40,
     recipe: RecipeName = None,
@@ -40,11 +43,11 @@ def sql(
     A statement that ends with \\G shows the values of each row one below another.
     """
     from cli.results.answers import answer
-    from cli.results.asked import asked_text, check_format
+    from cli.results.asked import asked_text, chosen_format
     from cli.results.shell import Shell
     from curate.storage.sql_views import connect
 
-    check_format(format, output)
+    format = chosen_format(format, output)
     text = asked_text(query, file)
     opened = open_store(store)
     if text is None:
@@ -70,18 +73,18 @@ def show(
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
     ] = None,
-    format: Format = "table",
+    format: Format = None,
     recipe: RecipeName = None,
 ) -> None:
     """Show what the store holds, or the first rows of one table."""
     from cli.results.answers import answer
-    from cli.results.asked import check_format
+    from cli.results.asked import chosen_format
     from cli.tables import overview
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
-    check_format(format, None)
+    format = chosen_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]
     if table is not None and table not in (*tables, *VIEWS):
         raise unknown("table", table, [*tables, *VIEWS])

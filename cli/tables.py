@@ -112,19 +112,21 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
     counts = {t: _count(con, t) for t in tables}
     rows = [*counts.items()]
     shown = console()
-    shown.print(Text(f"store {store.path}"))
-    shown.print(table(None, ["table", "rows"], rows))
-    bias = length_sentences(con) if "damaged" not in counts.values() else []
-    if bias:
-        shown.print(Text("\nscores of models, and the length of the response"))
-    for sentence in bias:
-        shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
-    shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"), soft_wrap=True)
-    runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
-                          completion_tokens
-                          FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
-    columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
-    shown.print(table("\nlatest runs", columns, runs))
+    with shown.capture() as captured:
+        shown.print(Text(f"store {store.path}"))
+        shown.print(table(None, ["table", "rows"], rows))
+        bias = length_sentences(con) if "damaged" not in counts.values() else []
+        if bias:
+            shown.print(Text("\nscores of models, and the length of the response"))
+        for sentence in bias:
+            shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
+        shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"), soft_wrap=True)
+        runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
+                              completion_tokens
+                              FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
+        columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
+        shown.print(table("\nlatest runs", columns, runs))
+    sys.stdout.write(captured.get())  # at once: the reader of a pipe may have seen enough
 
 
 def _count(con: "duckdb.DuckDBPyConnection", table: str) -> int | str:

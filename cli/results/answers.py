@@ -35,14 +35,17 @@ def answer(con: "duckdb.DuckDBPyConnection", text: str, format: str, limit: int,
         several = statements(con, text)
         if len(several) > 1 and (output is not None or format in ("json", "parquet")):
             what = "--output takes" if output is not None else f"the format {format} holds"
-            raise UserError(
-                f"SQL: {what} the answer to one statement, found {len(several)}; --format jsonl takes several"
-            )
+            remedy = "name one, or write --format jsonl to stdout"
+            raise UserError(f"SQL: {what} the answer to one statement, found {len(several)}; {remedy}")
         for number, one in enumerate(several):
             if number and format != "jsonl":
                 sys.stdout.write("\n")
             write_answer(con, one.text, "records" if one.as_records and format == "table" else format, output, limit)
     except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
         raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # so does it
+            raise KeyboardInterrupt from None
+        raise
     except duckdb.Error as error:
         raise UserError(damage_in(error) or f"SQL: {one_line(error)}") from None

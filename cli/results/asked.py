@@ -4,20 +4,26 @@ import sys
 from pathlib import Path
 
 from cli.output_file import check_output
-from cli.results.formats import FORMATS
+from cli.results.formats import BY_ENDING, FORMATS
 from schemas.errors import UserError, unknown
 
 LARGEST = 10_000_000  # bytes of a file of statements
 
 
-def check_format(format: str, output: Path | None) -> None:
-    """Raise ``UserError`` for a format that there isn't, or that the terminal can't show, and a file that can't be."""
+def chosen_format(asked: str | None, output: Path | None) -> str:
+    """Return the format of the answers: the one that is asked for, else what a file's name ends in, else a table.
+
+    Raises:
+        UserError: There is no such format, the terminal can't show it, or the file can't be written.
+    """
+    format = asked or BY_ENDING.get(output.suffix.lower() if output else "", "table")
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
     if format == "parquet" and output is None and sys.stdout.isatty():
         raise UserError("a terminal cannot show the format parquet; name a file with --output FILE")
     if output is not None:
         check_output(output, "--output")
+    return format
 
 
 def asked_text(query: str | None, file: Path | None) -> str | None:

@@ -11,11 +11,12 @@ MOST = 2_000  # characters of a value that a table shows
 
 
 class Cell(NamedTuple):
-    """A value to show: its text, whether it is a number, and whether there is none."""
+    """A value to show: its text in a line, whether it is a number, whether there is none, and the whole text."""
 
     text: str
     is_number: bool = False
     is_null: bool = False
+    whole: str = ""
 
 
 def cell(value: Any) -> Cell:
@@ -32,7 +33,7 @@ def cell(value: Any) -> Cell:
     if isinstance(value, datetime.datetime):
         return Cell(value.isoformat(" ", "seconds"))
     text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
-    return Cell(one_line(text))
+    return Cell(one_line(text), whole=terminal_text(text))
 
 
 def number_text(value: float | Decimal) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PROMPT, MORE = "gristmill> ", "      ...> "
 SHOWN = FORMATS[:-1]  # a terminal can show no Parquet
 HELP = {
-    ".tables": "the tables, with their numbers of rows",
+    ".tables": "the tables and views",
     ".schema TABLE": "the columns of a table",
     ".format FORMAT": f"how rows are shown: {', '.join(SHOWN)}",
     ".limit N": "the most rows that are shown",
@@ -56,8 +56,11 @@ class Shell:
         """Ask and answer until the person ends it. A mistake is a line; Ctrl-C ends the statement, Ctrl-D the shell."""
         say("Statements end with ; (or \\G: each row's values below one another). .help lists commands, Ctrl-D ends.")
         with line_editing(lambda: self.names):
-            while (text := self._next()) is not None:
+            while True:
                 try:
+                    text = self._next()
+                    if text is None:
+                        break
                     if text.startswith("."):
                         self._command(*text.split())
                     else:
@@ -67,7 +70,7 @@ class Shell:
                 except KeyboardInterrupt:
                     say("(stopped)", err=True)
                 except EOFError:
-                    return
+                    break
         self.con.close()
 
     def _next(self) -> str | None:

@@ -8,7 +8,7 @@ from schemas.errors import UserError
 if TYPE_CHECKING:
     import duckdb
 
-BELOW = re.compile(r"\\G[ \t]*;?[ \t]*(?:\n|$)")  # ends a statement, as in MySQL: a row's values one below another
+BELOW = re.compile(r"\\G(?=[;\s]|$);?")  # ends a statement, as in MySQL: a row's values one below another
 
 
 class Statement(NamedTuple):

@@ -70,7 +70,7 @@ def as_records(result: Result, width: int) -> RenderableType:
         grid.add_column(width=wide, style=HEAD)
         grid.add_column(width=max(width - wide - 2, 10), overflow="fold")
         for head, one in zip(result.heads, row, strict=True):
-            grid.add_row(Text(head), _text(one))
+            grid.add_row(Text(head), Text(one.whole) if one.whole else _text(one))
         parts.append(grid)
     return Group(*parts)
 

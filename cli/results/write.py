@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -13,12 +14,14 @@ from cli.output_file import output_file
 from cli.results.formats import FOR_PEOPLE
 from cli.results.on_screen import OnTerminal, show
 from cli.results.text_tables import Result, as_markdown, as_records, as_table
-from cli.terminal import STEERING, json_text
+from cli.terminal import STEERING, json_text, terminal_text
 
 if TYPE_CHECKING:
     import duckdb
 
 BATCH = 5_000  # rows
+# Polars reads Parquet's JSON as bytes; DuckDB writes a sum of integers as a fraction that may be another number.
+IN_PARQUET = {"JSON": "VARCHAR", "HUGEINT": "DECIMAL(38, 0)"}
 
 
 def write_answer(
@@ -55,6 +58,12 @@ def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limi
     types = [str(column[1]) for column in result.description or []]
     if format in FOR_PEOPLE:
         rows = result.fetchmany(limit + 1)
+        if heads == ["explain_key", "explain_value"] or heads[:1] == ["physical_plan"]:  # a drawing of many lines
+            out.write("\n".join(terminal_text(str(row[-1])) for row in rows))
+            return
+        if heads in (["Count"], ["Success"]) and len(rows) < 2:  # of a statement that changes something
+            out.write(f"done: {rows[0][0]} rows\n" if heads == ["Count"] and rows else "done\n")
+            return
         _show_rows(Result(heads, types, rows[:limit]), format, out, more=len(rows) > limit)
     elif format == "csv":
         writer = csv.writer(OnTerminal(out) if out.isatty() else out, lineterminator="\n")
@@ -73,7 +82,10 @@ def _show_rows(result: Result, format: str, out: TextIO, *, more: bool) -> None:
         "records": as_records,
         "markdown": lambda shown, width: as_markdown(shown),
     }
-    note = f"... the first {len(result.rows)} rows; --limit shows more, --format jsonl all" if more else ""
+    note = "" if result.rows else "no rows"
+    if more:
+        how = "more with --limit (of show: --rows; in the shell: .limit), all with --format jsonl"
+        note = f"... the first {len(result.rows)} rows; {how}"
     show(lambda width: shapes[format](result, width), out, note=note)
 
 
@@ -94,6 +106,8 @@ def _to_json(
 
 def _json_value(value: Any, is_json: bool) -> str:
     """Return a value as JSON on one line; the text of a JSON column is JSON already."""
+    if isinstance(value, Decimal):
+        return str(value)
     if not is_json or value is None:
         return json_text(value, default=str)
     if "\n" in value or "\r" in value:  # between its parts: in a text they are escaped
@@ -107,7 +121,7 @@ def _batches(result: "duckdb.DuckDBPyConnection") -> Iterator[list[tuple]]:
 
 
 def _to_parquet(con: "duckdb.DuckDBPyConnection", statement: str, output: Path | None) -> None:
-    """Write a result as Parquet. JSON is text in it: Polars reads Parquet's JSON as bytes."""
+    """Write a result as Parquet."""
     from schemas.errors import UserError
 
     relation = con.sql(statement)
@@ -115,8 +129,9 @@ def _to_parquet(con: "duckdb.DuckDBPyConnection", statement: str, output: Path |
         raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
     names = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in relation.columns]
     if len({*names}) == len(names):
-        casts = zip(names, relation.types, strict=True)
-        relation = relation.project(", ".join(f"{n}::VARCHAR AS {n}" if str(t) == "JSON" else n for n, t in casts))
+        casts = zip(names, map(str, relation.types), strict=True)
+        kept = (f"{name}::{IN_PARQUET[kind]} AS {name}" if kind in IN_PARQUET else name for name, kind in casts)
+        relation = relation.project(", ".join(kept))
     if output is not None:
         with output_file(output, "--output") as made:
             relation.write_parquet(str(made), compression="zstd")

@@ -21,7 +21,7 @@ from curate.storage.damage import (
 from curate.storage.marker import MARKER, is_store, marker_format, write_marker
 from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
-from curate.storage.reply_log import SAVE, check_tables
+from curate.storage.reply_log import SAVE, ReplyLog, check_tables
 from curate.storage.salvage import salvage_replies
 from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
@@ -122,14 +122,14 @@ def _replies(store: Store) -> Iterator[Finding]:
     if not file.exists():
         return
     try:
-        with closing(sqlite3.connect(file)) as log:
+        with closing(ReplyLog.open_for_reading(store).db) as log:
             check_tables(log, file)
             (said,) = log.execute("PRAGMA integrity_check(1)").fetchone()
             (broken,) = log.execute("SELECT count(*) FROM replies WHERE NOT json_valid(body)").fetchone()
     except sqlite3.DatabaseError as error:
         said, broken = str(error), 0
     except Damaged as damage:
-        yield Finding(damage, "the models' replies", None)
+        yield Finding(damage, "some of the models' replies, which are asked for again", None)
         return
     if said != "ok" or broken:
         problem = said if said != "ok" else f"{broken:,} replies can't be read"

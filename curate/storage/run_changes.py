@@ -9,6 +9,7 @@ import polars as pl
 
 from curate.storage.records import RunInfo
 from curate.storage.run_stages import stages_of_run
+from curate.storage.sql_views import FINISHED
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -57,7 +58,12 @@ def two_runs(store: Store, first: str | None, second: str | None) -> tuple[RunIn
     Raises:
         UserError: There is no such run, or no earlier one.
     """
-    runs = [run for run in store.runs() if run["command"] == "run"]
+    every = store.runs()
+    runs = [run for run in every if run["command"] == "run"]
+    for text in (first, second):
+        other = next((run for run in every if run["run_id"] == text and run not in runs), None)
+        if other:
+            raise UserError(f"{text}: is a run of {other['command']!r}; expected one of 'run', which makes datasets")
     if not runs:
         raise UserError(f"{store.path}: no run of 'gristmill run' is in this store")
     if first is not None and second is None:  # one run: it is compared with the one before it
@@ -66,7 +72,8 @@ def two_runs(store: Store, first: str | None, second: str | None) -> tuple[RunIn
     if first is not None:
         before = _run(runs, first)
     else:
-        earlier = [run for run in runs if run["recipe"] == after["recipe"] and run["number"] < after["number"]]
+        same = [run for run in runs if run["recipe"] == after["recipe"] and run["number"] < after["number"]]
+        earlier = [run for run in same if run["status"] in FINISHED] or same  # one that was killed has a part of it
         if not earlier:
             raise UserError(f"{after['run_id']}: the store has no earlier run of the recipe {after['recipe']!r}")
         before = earlier[-1]
@@ -84,6 +91,8 @@ def run_changes(store: Store, before: RunInfo, after: RunInfo) -> RunChanges:
 
 
 def _run(runs: list[RunInfo], text: str) -> RunInfo:
+    if not text:
+        raise UserError("expected the start of a run's id, or a recipe's name, found an empty text")
     found = [run for run in runs if run["run_id"] == text] or [run for run in runs if run["recipe"] == text][-1:]
     found = found or [run for run in runs if run["run_id"].startswith(text)]
     if len(found) == 1:

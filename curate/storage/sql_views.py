@@ -12,7 +12,6 @@ What runs with a limit (smoke runs) made is in the tables only as long as the st
 where their name is asked for: ``connect(store, "demo.limit20")``.
 """
 
-import json
 import os
 import re
 
@@ -20,16 +19,15 @@ import duckdb
 
 from curate.storage.damage import Damaged, files_damage, is_plain, remedy_of, tables_in
 from curate.storage.files import sync
+from curate.storage.history_tables import create_history, history_rows
 from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, with_needs
 from curate.storage.records import RunInfo
-from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from curate.storage.table_views import (
     StageFiles,
     decision_history_select,
     embeddings_select,
     in_store_macro,
-    nothing_of,
     refusal,
     table_select,
 )
@@ -38,14 +36,10 @@ from schemas.rows import (
     DECISION_HISTORY,
     EMBEDDINGS,
     HISTORY_TABLES,
-    INTEGER,
-    JSON,
-    NUMBER,
     RUN_TABLES,
     STAGE_TABLES,
     TEXT,
 )
-from schemas.token_count import MOST_SPENT, token_count
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
 CATALOGUE = re.compile(r"duckdb_|information_schema|pg_|sqlite_|show\s", re.IGNORECASE)
@@ -168,7 +162,7 @@ def _create_all(
         runs = shown
     for table in (name for name in names if name in HISTORY_TABLES):
         try:
-            _create_history(con, table, _history(store, table, runs, recipe))
+            create_history(con, table, history_rows(store, table, runs, recipe))
         except Damaged as error:  # the log of replies, which has the costs
             con.execute(_refusal(table, str(error)))
         except UserError as error:  # it cannot be opened
@@ -219,27 +213,6 @@ def _refusal(name: str, message: str) -> str:
     return f"CREATE VIEW {name} AS {refusal(_columns(name), message)}"
 
 
-def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) -> list[dict]:
-    """Return the rows of a table of the history."""
-    if table == "stages":
-        return [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
-    if table == "runs":
-        return [dict(run) for run in runs]
-    ids = {run["run_id"] for run in runs}
-    return [row for row in costs(store) if recipe is None or row["run_id"] in ids]
-
-
-def _create_history(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> None:
-    """Create a table of the history. If its rows do not fit it, nothing of it is left."""
-    columns = HISTORY_TABLES[table]
-    source = nothing_of(columns)
-    values: list[str] = []
-    if rows:  # as one JSON text: a statement for each row would take most of the time
-        values = [json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])]
-        source = f"SELECT unnest(from_json(?::JSON, '{json.dumps([columns])}'), recursive := true)"
-    con.execute(f"CREATE TABLE {table} AS {source}", values)
-
-
 def _files(store: Store, runs: list[RunInfo], *, only: bool) -> tuple[dict[str, list[StageFiles]], dict[str, str]]:
     """Return for each table the files of every stage that wrote it, and what is damaged of tables.
 
@@ -284,15 +257,3 @@ def _made_by(runs: list[RunInfo]) -> dict[str, str]:
 
 def _first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0][:200]
-
-
-def _to_sql(value: object, kind: str) -> object:
-    """Return a value to insert into a column of this type: None for no such number, a mapping as text unless in JSON.
-
-    Records of older versions hold counts that a server made up.
-    """
-    if kind == INTEGER:
-        return token_count(value, MOST_SPENT)
-    if kind == NUMBER:
-        return value if isinstance(value, int | float) and abs(value) <= MOST_SPENT else None
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) and kind != JSON else value

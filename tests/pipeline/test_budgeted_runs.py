@@ -143,8 +143,8 @@ def test_a_recipe_with_another_name_has_a_budget_of_its_own(stub, tmp_path):
             "budget: {max_request: 3}\n",
             r"job\.yaml:3: no key in budget called 'max_request'; did you mean 'max_requests'",
         ),
-        ("budget: {max_tokens: 1.5}\n", r"job\.yaml:3: budget\.max_tokens: .*integer.*found 1\.5"),
-        ("budget: {max_requests: -1}\n", r"job\.yaml:3: budget\.max_requests: .*greater than or equal to 0, found -1"),
+        ("budget: {max_tokens: 1.5}\n", r"job\.yaml:3: budget\.max_tokens: expected a whole number, found 1\.5"),
+        ("budget: {max_requests: -1}\n", r"job\.yaml:3: budget\.max_requests: expected a number from 0, found -1"),
     ],
 )
 def test_a_wrong_budget_is_one_line_and_code_2(tmp_path, top, said):

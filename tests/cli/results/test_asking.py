@@ -117,6 +117,10 @@ def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
     shell.until("...> ")
     shell.type(CTRL_C)
     shell.until("gristmill> ")
+    shell.type("SELECT count(*) FROM range(100000000000) WHERE hash(range) = 3;\n")
+    shell.until(";")
+    shell.interrupt("(stopped)")
+    shell.until("gristmill> ")
     shell.type("SELEC 1;\n")
     assert "error: SQL: Parser Error" in shell.until("gristmill> ")
     shell.type(".formt csv\n")
@@ -150,10 +154,33 @@ def test_a_long_answer_is_shown_in_the_pager(asked, tmp_path):
 
 @pytest.mark.slow
 def test_a_pipe_that_closes_is_no_error(asked):
-    command = f"{sys.executable} -m cli.main sql 'SELECT * FROM range(1000000)' --format csv | head -1"
-    command += "; echo ${PIPESTATUS[0]}"
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=asked, env=ENVIRONMENT, capture_output=True,
-        text=True, timeout=60,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("range\n0\n", "")
+    for arguments, first in (("sql 'SELECT * FROM range(1000000)' --format csv", "range"), ("show", "store ")):
+        command = f"{sys.executable} -m cli.main {arguments} | head -1; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=asked, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.stdout.startswith(first) and done.stdout.endswith("\n0\n") and done.stderr == ""
+
+
+def test_what_a_file_is_called_says_its_format(asked, tmp_path):
+    query = "SELECT 1.50::DECIMAL(5, 2) AS d, (9007199254740993)::HUGEINT AS h"
+    for name, holds in (
+        ("x.json", '[\n{"d": 1.50, "h": 9007199254740993}'),
+        ("x.csv", "d,h\n1.50,"),
+        ("x.txt", "   d"),
+    ):
+        assert call(asked, "sql", query, "-o", tmp_path / name).code == 0
+        assert (tmp_path / name).read_text().lstrip("\n").startswith(holds), name
+    call(asked, "sql", query, "-o", tmp_path / "x.parquet")
+    assert int(pl.read_parquet(tmp_path / "x.parquet")["h"][0]) == 9007199254740993
+
+
+def test_records_have_whole_texts_and_plans_are_drawn(asked):
+    long = call(asked, "sql", r"SELECT repeat('abc ', 1000) || chr(10) || 'end' AS t\G; SELECT 2").out
+    assert long.count("abc") == 1000 and "⏎" not in long and "end" in long
+    assert "⏎" not in call(asked, "sql", "EXPLAIN SELECT 1").out
+    assert call(asked, "sql", "SELECT 1 AS a WHERE false").out.endswith("no rows\n")
+    assert (
+        call(asked, "sql", "CREATE TABLE t AS SELECT 1; INSERT INTO t VALUES (2)").out
+        == "done: 1 rows\n\ndone: 1 rows\n"
+    )
