@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from contextlib import suppress
 
 from tests.command import ROOT
@@ -37,9 +38,17 @@ class Terminal:
 
     def until(self, text: str) -> str:
         """Read until a text is there; return what came before it and after the text before."""
+        assert self.comes(text, PATIENCE), f"{text!r} does not come after {self.seen!r}"
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def comes(self, text: str, seconds: float) -> bool:
+        """Read until a text is there, or for so long; return whether it is there."""
+        end = time.monotonic() + seconds
         while text not in self.seen:
-            ready, _, _ = select.select([self.out], [], [], PATIENCE)
-            assert ready, f"{text!r} does not come after {self.seen!r}"
+            ready, _, _ = select.select([self.out], [], [], max(end - time.monotonic(), 0))
+            if not ready:
+                return False
             try:
                 new = os.read(self.out, 4096).decode(errors="replace")
             except OSError:  # it has ended
@@ -47,8 +56,7 @@ class Terminal:
             assert new, f"it has ended before {text!r}: {self.seen!r}"
             self.seen += new
             self.read += new
-        before, _, self.seen = self.seen.partition(text)
-        return before
+        return True
 
     def interrupt(self, text: str = "") -> None:
         """Press Ctrl-C until a text comes, or the process ends where there is none.
@@ -62,7 +70,7 @@ class Terminal:
                 with suppress(subprocess.TimeoutExpired):
                     self.process.wait(5)
                     return
-            elif text in self.seen or select.select([self.out], [], [], 5)[0]:
+            elif self.comes(text, 5):
                 self.until(text)
                 return
 

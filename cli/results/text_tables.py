@@ -13,6 +13,7 @@ from cli.results.cells import Cell, cell
 from cli.results.column_widths import column_widths, head_lines, kind_of_column
 
 NULL, HEAD = "dim", "bold"
+SHOWN_LINES = 3  # of a value, where a table does not fit
 
 
 class Result:
@@ -45,7 +46,7 @@ def as_table(result: Result, width: int, *, grid: bool = False) -> RenderableTyp
     room = width - (4 if grid else 0)
     widths = column_widths(result.heads, result.kinds, result.columns, room)
     if widths is None:
-        return as_records(result, width)
+        return as_records(result, width, most_lines=SHOWN_LINES)
     made = Table(
         box=box.ROUNDED if grid else box.HEAVY_HEAD, show_edge=grid, pad_edge=grid, header_style=HEAD, show_lines=False
     )
@@ -60,17 +61,24 @@ def as_table(result: Result, width: int, *, grid: bool = False) -> RenderableTyp
     return made
 
 
-def as_records(result: Result, width: int) -> RenderableType:
-    """Return each row as lines of a column's name and its value, whole, on as many lines as it takes."""
+def as_records(result: Result, width: int, most_lines: int | None = None) -> RenderableType:
+    """Return each row as lines of a column's name and its value.
+
+    Args:
+        result: What to show.
+        width: The characters of a line.
+        most_lines: The most lines of a value, whose own line ends are shown as arrows; None for whole values.
+    """
     wide = max((cell_len(head) for head in result.heads), default=0)
+    room = max(width - wide - 2, 10)
     parts: list[RenderableType] = []
     for number, row in enumerate(result.rows, 1):
         parts.append(Text(f"─ row {number} ".ljust(min(width, 40), "─"), style="dim"))
         grid = Table.grid(padding=(0, 2))
         grid.add_column(width=wide, style=HEAD)
-        grid.add_column(width=max(width - wide - 2, 10), overflow="fold")
+        grid.add_column(width=room, overflow="fold")
         for head, one in zip(result.heads, row, strict=True):
-            grid.add_row(Text(head), Text(one.whole) if one.whole else _text(one))
+            grid.add_row(Text(head), _in_lines(one, None if most_lines is None else most_lines * room))
         parts.append(grid)
     return Group(*parts)
 
@@ -89,6 +97,13 @@ def _escaped(text: str) -> str:
     for mark in "\\`*_[]<>|#":
         text = text.replace(mark, f"\\{mark}")
     return text
+
+
+def _in_lines(one: Cell, most: int | None) -> Text:
+    """Return a value on several lines: whole, or the first so many characters of it."""
+    if most is None:
+        return Text(one.whole) if one.whole else _text(one)
+    return _text(one._replace(text=f"{one.text[: most - 1]}…") if len(one.text) > most else one)
 
 
 def _text(one: Cell) -> Text:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.output_file import output_file
 from cli.results.formats import FOR_PEOPLE
+from cli.results.interruptible import interruptible
 from cli.results.on_screen import OnTerminal, show
 from cli.results.text_tables import Result, as_markdown, as_records, as_table
 from cli.terminal import STEERING, json_text, terminal_text
@@ -47,10 +48,10 @@ def write_answer(
     if format == "parquet":
         _to_parquet(con, statement, output)
     elif output is None:
-        _to_text(con.execute(statement), format, sys.stdout, limit)
+        _to_text(interruptible(con, lambda: con.execute(statement)), format, sys.stdout, limit)
     else:
         with output_file(output, "--output") as made, open(made, "w", encoding="utf-8", newline="") as file:
-            _to_text(con.execute(statement), format, file, limit)
+            _to_text(interruptible(con, lambda: con.execute(statement)), format, file, limit)
 
 
 def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limit: int) -> None:
@@ -134,10 +135,10 @@ def _to_parquet(con: "duckdb.DuckDBPyConnection", statement: str, output: Path |
         relation = relation.project(", ".join(kept))
     if output is not None:
         with output_file(output, "--output") as made:
-            relation.write_parquet(str(made), compression="zstd")
+            interruptible(con, lambda: relation.write_parquet(str(made), compression="zstd"))
         return
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "result.parquet"
-        relation.write_parquet(str(made), compression="zstd")
+        interruptible(con, lambda: relation.write_parquet(str(made), compression="zstd"))
         with made.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)

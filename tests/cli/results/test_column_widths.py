@@ -33,7 +33,9 @@ def test_numbers_and_ids_are_whole_and_texts_are_cut():
 def test_rows_that_cannot_fit_are_shown_one_below_another():
     lines = printed(as_table(Result(HEADS, TYPES, ROWS), 60), 60)
     assert lines[0].startswith("─ row 1 ") and all(cell_len(line) <= 60 for line in lines)
-    assert " ".join(" ".join(lines).split()).count("A long text about") == 6 and "…" not in "".join(lines)
+    assert " ".join(" ".join(lines).split()).count("A long text about") == 4 and "…" in "".join(lines)
+    whole = printed(as_records(Result(HEADS, TYPES, ROWS), 60), 60)
+    assert " ".join(" ".join(whole).split()).count("A long text about") == 6 and "…" not in "".join(whole)
 
 
 def test_json_keeps_its_width_longer_than_texts():
