@@ -5,7 +5,8 @@ the only task, it would wait to the end of the query.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def interruptible(con: "duckdb.DuckDBPyConnection", work: Callable[[], Result]) 
         try:
             return future.result()
         except BaseException:
-            if not future.done():
+            while not future.done():  # it may not have begun when it is told the first time
                 con.interrupt()
+                with suppress(KeyboardInterrupt):  # the key is pressed again
+                    wait([future], timeout=0.05)
             raise
