@@ -4,8 +4,8 @@ DuckDB looks for a signal only between the tasks that the waiting thread does it
 the only task, it would wait to the end of the query.
 """
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,13 +20,27 @@ def interruptible(con: "duckdb.DuckDBPyConnection", work: Callable[[], Result]) 
 
     What is raised in the waiting thread meanwhile, such as ``KeyboardInterrupt``, ends the query, and is raised.
     """
-    with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(work)
+    answers: list[Result] = []
+    errors: list[BaseException] = []
+    ended = threading.Event()
+
+    def run() -> None:
         try:
-            return future.result()
-        except BaseException:
-            while not future.done():  # it may not have begun when it is told the first time
-                con.interrupt()
-                with suppress(KeyboardInterrupt):  # the key is pressed again
-                    wait([future], timeout=0.05)
-            raise
+            answers.append(work())
+        except BaseException as error:  # noqa: BLE001 (it is raised in the thread that waits)
+            errors.append(error)
+        ended.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    try:
+        thread.start()
+        ended.wait()
+    except BaseException:
+        while thread.ident is not None and not ended.is_set():  # the query may not have begun when it is told first
+            con.interrupt()
+            with suppress(KeyboardInterrupt):  # the key is pressed again
+                ended.wait(0.05)
+        raise
+    if errors:
+        raise errors[0]
+    return answers[0]
