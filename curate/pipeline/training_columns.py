@@ -93,7 +93,8 @@ def _named(
         wanted += named
         near = None if named else _nearest(wrong, absent)
         if near:
-            raise UserError(f"{where}: {wrong}; did you mean {near!r}, a column of an earlier training?")
+            said = wrong.partition(";")[0]
+            raise UserError(f"{where}: {said}; did you mean {near!r}, a column of an earlier training?")
     if not wanted:
         return
     wanted = list(dict.fromkeys(wanted))
@@ -202,7 +203,7 @@ def _what_is_wrong(condition: str, columns: dict[str, pl.DataType]) -> str:
 
 def _nearest(wrong: str, absent: list[str]) -> str | None:
     """Return the column of a training that is nearly the column that DuckDB did not find, if one is."""
-    unfound = re.search(r'Referenced column "(\w+)" not found', wrong)
+    unfound = re.search(r"no column '(\w+)'", wrong)
     return next(iter(get_close_matches(unfound[1].lower(), absent, 1, NEAR)), None) if unfound else None
 
 

@@ -215,7 +215,7 @@ def test_a_later_training_on_another_scale_is_said(tmp_path, store, first):
 
 def test_a_column_that_is_nearly_a_trainings_is_named(tmp_path, store, first):
     trained(store, "round1", "sft", "all", losses(first, 0.1))
-    with pytest.raises(UserError, match=r'"los_last" not found.*did you mean \'loss_last\', a column of an earlier'):
+    with pytest.raises(UserError, match=r"no column 'los_last'; did you mean 'loss_last', a column of an earlier"):
         plan(recipe(tmp_path, "round2", [{"filter": {"x": "los_last > 1"}}]), store)
     with pytest.raises(UserError) as other:
         plan(recipe(tmp_path, "round2", [{"filter": {"x": "respons = 'a'"}}]), store)
