@@ -6,6 +6,7 @@ it to few operations near the start.
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import strategies as st
@@ -254,7 +255,8 @@ def change_value(value: Any, operation: tuple[int, int, int]) -> Any:
         case 2:
             del held[key]
         case 3:
-            held[key] = copy.deepcopy(from_held[from_key])
+            with suppress(RecursionError):  # what an operation before this one nested deep
+                held[key] = copy.deepcopy(from_held[from_key])
         case 4 if isinstance(held, dict):
             held[TOKENS[what % len(TOKENS)]] = held.pop(key)
         case 4:
