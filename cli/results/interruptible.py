@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Result = TypeVar("Result")
+OFTEN = 0.05  # seconds between two looks at signals
 
 
 def interruptible(con: "duckdb.DuckDBPyConnection", work: Callable[[], Result]) -> Result:
@@ -22,11 +23,12 @@ def interruptible(con: "duckdb.DuckDBPyConnection", work: Callable[[], Result]) 
     """
     answers: list[Result] = []
     errors: list[BaseException] = []
-    ended = threading.Event()
+    given_up, ended = threading.Event(), threading.Event()
 
     def run() -> None:
         try:
-            answers.append(work())
+            if not given_up.is_set():
+                answers.append(work())
         except BaseException as error:  # noqa: BLE001 (it is raised in the thread that waits)
             errors.append(error)
         ended.set()
@@ -34,12 +36,14 @@ def interruptible(con: "duckdb.DuckDBPyConnection", work: Callable[[], Result]) 
     thread = threading.Thread(target=run, daemon=True)
     try:
         thread.start()
-        ended.wait()
+        while not ended.wait(OFTEN):  # a signal may come to another thread, and does not wake this one
+            pass
     except BaseException:
-        while thread.ident is not None and not ended.is_set():  # the query may not have begun when it is told first
-            con.interrupt()
+        given_up.set()  # for a thread that has not begun
+        while thread.ident is not None and not ended.is_set():  # an interrupt before the query begins has no effect
             with suppress(KeyboardInterrupt):  # the key is pressed again
-                ended.wait(0.05)
+                con.interrupt()
+                ended.wait(OFTEN)
         raise
     if errors:
         raise errors[0]
