@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 # How the label of a stage begins -> the command that makes the stage anew.
 MAKERS = {"train-": "train", "evaluate": "evaluate", "compare": "compare"}
-# What a manifest and a record may have beside what they must have, and of which type.
+# The keys that a manifest and a record may leave out, each with the types of its value.
 STAGE_KINDS: dict[str, tuple[type, ...]] = {
     "number": (int,), "seconds": (int, float), "version": (str,), "what": (dict,), "result": (str,),
-    "rows_in": (int, type(None)),
-    "warnings": (list,), "truths_alone": (dict, type(None)), "leftovers": (dict,), "unanswered": (int,),
-    "unanswered_truths": (int,), "learnt": (dict, type(None)), "name": (str,), "source": (str,), "adapter": (bool,),
-    "benchmark": (dict, type(None)), "counts": (dict,), "failed": (dict,),
+    "rows_in": (int, type(None)), "warnings": (list,), "truths_alone": (dict, type(None)), "leftovers": (dict,),
+    "unanswered": (int,), "unanswered_truths": (int,), "learnt": (dict, type(None)), "name": (str,), "source": (str,),
+    "adapter": (bool,), "benchmark": (dict, type(None)), "counts": (dict,), "failed": (dict,),
 }  # fmt: skip
 RUN_KINDS: dict[str, tuple[type, ...]] = {
     "number": (int,), "limit_of": (str, type(None)), "started_at": (str, type(None)), "resolved": (dict, type(None)),
@@ -78,14 +77,15 @@ def read_run(file: Path) -> RunInfo:
     Raises:
         Damaged: It is empty, cut short, no JSON, or not what a record has.
     """
-    held = _read_json(file, f"the run is left out, its stages are there; {REPAIR}")
+    remedy = f"the run is left out, its stages are there; {REPAIR}"
+    held = _read_json(file, remedy)
     problem = _wrong_fields(held, ("run_id", "recipe", "command", "status"), ("started_at",))
     problem = problem or _wrong_kinds(held, RUN_KINDS)
     stages = held.get("stages") if not problem else []
     if not isinstance(stages, list) or not all(_is_run_stage(one) for one in stages):
         problem = "'stages' is no list of stages"
     if problem:
-        raise Damaged(file, problem, f"the run is left out, its stages are there; {REPAIR}")
+        raise Damaged(file, problem, remedy)
     return cast(RunInfo, held)
 
 
@@ -102,7 +102,7 @@ def table_damage(folder: Path, tables: dict[str, TableFiles]) -> list[Damaged]:
     for table, held in tables.items():
         missing = [name for name in held["files"] if not is_plain(folder / name)]
         if missing:
-            found.append(Damaged(folder / missing[0], "is missing", remedy_of(folder)))
+            found += files_damage([folder / missing[0]])
             continue
         try:
             content = fingerprint([file_hash(folder / name) for name in held["files"]])[:20]
@@ -144,10 +144,13 @@ def is_plain(file: Path) -> bool:
 
 
 def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
-    """Yield what is wrong with Parquet files of stages, by their ends alone: those gone, empty or cut short."""
+    """Yield what is wrong with Parquet files, by their ends alone: those gone, no plain files, empty or cut short."""
     import polars as pl  # here, so that a query of no table need not load it
 
     for file in files:
+        if file.exists() and not is_plain(file):
+            yield Damaged(file, "is no plain file", remedy_of(file.parent))
+            continue
         try:
             pl.read_parquet_schema(file)
         except FileNotFoundError:
@@ -162,10 +165,12 @@ def read_table(file: Path, columns: list[str] | None = None) -> "pl.DataFrame":
     """Return a Parquet file of a stage, or some of its columns.
 
     Raises:
-        Damaged: It is gone, cut short, or no Parquet.
+        Damaged: It is gone, no plain file, cut short, or no Parquet.
     """
     import polars as pl
 
+    if not is_plain(file):
+        raise next(files_damage([file]))
     try:
         return pl.read_parquet(file, columns=columns)
     except (pl.exceptions.ComputeError, pl.exceptions.PanicException, OSError) as error:

@@ -10,7 +10,6 @@ import duckdb
 
 from curate.storage.damage import (
     Damaged,
-    files_damage,
     folder_damage,
     read_manifest,
     read_run,
@@ -21,13 +20,12 @@ from curate.storage.damage import (
 from curate.storage.marker import MARKER, is_store, marker_format, write_marker
 from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
-from curate.storage.reply_log import SAVE, ReplyLog, check_tables
+from curate.storage.reply_log import REPLIES, SAVE, ReplyLog
 from curate.storage.salvage import salvage_replies
 from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
 
 CACHES = ("embeddings", "sketches")
-REPLIES = Path("replies") / "replies.sqlite"
 NOT_READ = "bring back a copy, or move it away to start anew: its replies are then asked again"
 
 
@@ -123,7 +121,6 @@ def _replies(store: Store) -> Iterator[Finding]:
         return
     try:
         with closing(ReplyLog.open_for_reading(store).db) as log:
-            check_tables(log, file)
             (said,) = log.execute("PRAGMA integrity_check(1)").fetchone()
             (broken,) = log.execute("SELECT count(*) FROM replies WHERE NOT json_valid(body)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -150,6 +147,8 @@ def _save_replies(store: Store, finding: Finding) -> Finding:
         for part in beside:
             part.rename(aside.with_name(aside.name + part.name.removeprefix(file.name)))
         new.rename(file)
+    except Damaged:  # it holds a stranger's SQL, which reading it would run
+        return finding
     finally:
         new.unlink(missing_ok=True)
     return replace(finding, repaired=f"{replies:,} replies and {accounts:,} costs are kept; set aside: {aside}")
@@ -157,12 +156,9 @@ def _save_replies(store: Store, finding: Finding) -> Finding:
 
 def _caches(store: Store) -> Iterator[Finding]:
     for file in sorted(file for kind in CACHES for file in (store.path / kind).glob("*/*.parquet")):
-        damage = next(files_damage([file]), None)
         try:
             read_table(file)
-        except Damaged as error:
-            damage = error
-        if damage:
+        except Damaged as damage:
             again = Damaged(file, damage.problem, "its values are computed again when they are needed")
             yield Finding(again, f"{file.parent.parent.name} of some texts", file)
 

@@ -21,7 +21,7 @@ NAMED = (
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 EVERYTHING = (*TABLES, *NAMED)
 FROM_FILES = ("decision_history", "embeddings")  # these two read files of the store, as tables do
-# What candidates has of a prompt beside its text.
+# Columns of the prompt in candidates, beside its text.
 OF_PROMPT = ("source", "ground_truth", "metadata", "family")
 
 

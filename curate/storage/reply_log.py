@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS spent (
     run_id TEXT, recipe TEXT, model TEXT, identity TEXT, requests INTEGER, replies INTEGER, failed INTEGER,
     prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, seconds REAL, PRIMARY KEY (run_id, model, identity));
 """
+REPLIES = Path("replies") / "replies.sqlite"  # in a store
 SAVE = "'gristmill doctor --repair' saves the replies that can be read, or bring back a copy"
 SPENT = ("requests", "replies", "failed", "prompt_tokens", "completion_tokens", "cost", "seconds")
 ADD = f"""
@@ -63,7 +64,7 @@ class ReplyLog:
         Raises:
             UserError: The file is damaged, or cannot be opened.
         """
-        self.path = store.path / "replies" / "replies.sqlite"
+        self.path = store.path / REPLIES
         try:
             is_uri = database.startswith("file:")
             if not database and self.path.exists() and not self.path.is_file():
@@ -84,7 +85,7 @@ class ReplyLog:
     @classmethod
     def open_for_reading(cls, store: Store) -> "ReplyLog":
         """Open the log to read it. If it is missing, return an empty one in memory, and leave the store unchanged."""
-        path = store.path / "replies" / "replies.sqlite"
+        path = store.path / REPLIES
         if not path.exists():
             return cls(store, database=":memory:")
         # SQLite writes files beside its own even to read; in a folder that is read-only, nobody can be writing.

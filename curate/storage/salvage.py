@@ -3,11 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from curate.storage.reply_log import SCHEMA
+from curate.storage.reply_log import SCHEMA, check_tables
 
 SMALLEST = 64  # bytes that a reply takes at least: its key, its number and an empty body
 
@@ -24,8 +24,13 @@ def salvage_replies(damaged: Path, target: Path) -> tuple[int, int]:
 
     Returns:
         The number of replies, and of accounts of costs, that were copied.
+
+    Raises:
+        Damaged: The file holds a view or a trigger, whose SQL reading it would run.
     """
     with closing(sqlite3.connect(target)) as new, closing(sqlite3.connect(damaged)) as old:
+        with suppress(sqlite3.DatabaseError):  # what it holds can't be read
+            check_tables(old, damaged)
         new.executescript(SCHEMA)
         replies = (row for row in _rows(old, "replies", damaged) if _is_reply(row))
         copied = new.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", replies).rowcount

@@ -196,8 +196,8 @@ def _create_view(
     con: duckdb.DuckDBPyConnection, store: Store, name: str, damage: str | None, select: str, files: list[str]
 ) -> None:
     """Create the view of a table; one that raises an error when it is read, if a part of the table is damaged."""
-    odd = (store.path / file for file in files if (store.path / file).exists() and not is_plain(store.path / file))
-    damage = damage or next((str(Damaged(file, "is no plain file", remedy_of(file.parent))) for file in odd), None)
+    not_plain = (store.path / file for file in files if not is_plain(store.path / file))  # DuckDB would wait for a pipe
+    damage = damage or next((str(one) for one in files_damage(not_plain)), None)
     if damage is None:
         try:
             con.execute(f"CREATE VIEW {name} AS {select}")

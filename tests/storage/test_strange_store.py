@@ -60,7 +60,9 @@ def test_a_view_or_a_trigger_in_the_log_of_replies_is_not_run(held):
         log.execute("DROP TABLE replies")
         log.execute(f"CREATE VIEW replies AS {ENDLESS}")
     log.close()
-    assert "no table of a log of replies" in str(examine(damaged(held))[0].damage)
+    (found,) = examine(damaged(held))
+    assert "no table of a log of replies" in str(found.damage)
+    assert repair(damaged(held), [found]) == [found] and file.is_file()
     with pytest.raises(Damaged, match="view replies"):
         ReplyLog(held)
     with pytest.raises(UserError, match="view replies"):
@@ -72,6 +74,13 @@ def test_the_doctor_runs_no_view_of_the_catalogue(held):
     with duckdb.connect(str(held.path / NAME)) as con:
         con.execute("CREATE VIEW runs AS SELECT count(*) FROM range(100000000000) a, range(1000000) b")
     assert examine(damaged(held)) == []
+
+
+def test_a_pipe_among_the_embeddings_is_damage(held):
+    (held.path / "embeddings" / "m-1").mkdir(parents=True)
+    os.mkfifo(held.path / "embeddings" / "m-1" / "x.parquet")
+    (found,) = examine(damaged(held))
+    assert "is no plain file" in str(found.damage)
 
 
 def test_what_is_damaged_is_moved_through_no_link(held, tmp_path):
