@@ -24,7 +24,7 @@ FIRST, MOST = 50, 20_000  # examples a test of the first process, and of the lon
 
 
 class Ran(NamedTuple):
-    """What a process did: its examples, the seconds of the slowest, the memory in MB, and what it said if it failed."""
+    """The result of a process: its examples, the seconds of the slowest, its memory in MB, its output if it failed."""
 
     examples: int
     slowest: float

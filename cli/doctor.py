@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """Check every file of the store.
 
-    It says what is damaged, what is lost with it and what to do.     Exits 1 if something is damaged that is not
+    It says what is damaged, what is lost with it and what to do. Exits 1 if something is damaged that is not
     repaired. What --repair sets aside, 'gristmill run' makes anew (for a training 'train', for an evaluation
     'evaluate'); no reply of a model is asked for twice.
     """

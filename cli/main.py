@@ -127,13 +127,16 @@ def _stopped(arguments: list[str]) -> str:
 
 def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoReturn:
     """End on an error that is not one of ours: Typer's, DuckDB's, the disk's, or a bug in gristmill."""
+    from curate.storage.damage import damage_in  # here, as a command that succeeds needs none of it
+
     usage = getattr(error, "format_message", None)  # Typer's own usage error
     if usage is not None:
         fail(_one_line(usage()), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail(_stopped(arguments), 130, debug)
-    if ": damaged: " in str(error):  # of a view over a damaged table (curate.storage.sql_views)
-        fail(_one_line(str(error)).removeprefix("Invalid Input Error: "), 2, debug)
+    damage = damage_in(error)  # of a view over a damaged table (curate.storage.sql_views)
+    if damage is not None:
+        fail(printable(damage), 2, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)

@@ -4,6 +4,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from train.reports.words import in_time
+
 WINDOW = 60.0  # seconds that a rate is measured over: a model's answers come faster at first, and slow down
 LEAST = 1.0  # seconds before a rate is said
 
@@ -50,7 +52,7 @@ class PartPace:
 
 
 def words(pace: PartPace, note: str) -> list[str]:
-    """Return what is said of a part: its rate, its note, and the time left, last.
+    """Return the words beside a part: its rate, its note and, last, the time left.
 
     A training's note has its own time left. A part that has counted nothing yet says how long it has taken.
     """
@@ -59,11 +61,11 @@ def words(pace: PartPace, note: str) -> list[str]:
     told = note.split(", ") if note else []
     rate = pace.rate
     if rate is None:
-        return [*told, in_short(pace.so_far)] if pace.so_far >= LEAST else told
+        return [*told, in_time(pace.so_far)] if pace.so_far >= LEAST else told
     unit = pace.unit if rate >= 0.1 else "min"
     speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
     said = f"{speed} {unit}/s" if unit != "min" else f"{rate * 60:.1f} {pace.unit}/min"
-    return [said, *told, *([f"{in_short(pace.left)} left"] if pace.left is not None else [])]
+    return [said, *told, *([f"{in_time(pace.left)} left"] if pace.left is not None else [])]
 
 
 def fitted(parts: list[str], room: int) -> str:
@@ -72,11 +74,3 @@ def fitted(parts: list[str], room: int) -> str:
     while len(kept) > 1 and len(", ".join(kept)) > room:
         del kept[-2]
     return ", ".join(kept)
-
-
-def in_short(seconds: float) -> str:
-    """Return a time as ``45 s``, ``6 min`` or ``2 h 10 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

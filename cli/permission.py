@@ -27,7 +27,28 @@ def permit(recipe: "Recipe", allow_code: bool) -> None:
     """
     from curate.api.recipe_code import code_of
 
-    refused = not_allowed(code_of(recipe))
+    _permit(not_allowed(code_of(recipe)), allow_code)
+
+
+def permit_check(recipe: "Recipe", allow_code: bool) -> None:
+    """Print what a recipe runs, reads, fetches and sends; then make sure that its code is allowed, as ``permit`` does.
+
+    Where the code is not allowed, all else is checked first. None of the code is run for that.
+
+    Raises:
+        UserError: There is a mistake in the recipe, or its code is not allowed.
+    """
+    from curate.api.recipe_code import code_of
+
+    codes = code_of(recipe)
+    refused = not_allowed(codes)
+    _show_effects(recipe, codes, refused)
+    if refused and not allow_code and not _is_asked():
+        _check_rest(recipe, refused)
+    _permit(refused, allow_code)
+
+
+def _permit(refused: list[OwnCode], allow_code: bool) -> None:
     if refused and (allow_code or (_is_asked() and _says_yes(refused))):
         allow(refused)
         if allow_code:
@@ -36,36 +57,16 @@ def permit(recipe: "Recipe", allow_code: bool) -> None:
     require(refused)
 
 
-def show_effects(recipe: "Recipe") -> None:
-    """Print what a recipe runs, reads, fetches and sends, without running any of it."""
-    from curate.api.recipe_code import code_of
+def _show_effects(recipe: "Recipe", codes: list[OwnCode], refused: list[OwnCode]) -> None:
     from curate.api.recipe_effects import RUNS, effects_of
 
-    codes = code_of(recipe)
-    refused = not_allowed(codes)
     lines = [(RUNS, f"{one}{', not allowed yet: --allow-code' if one in refused else ''}") for one in codes]
     say(f"{recipe.path}, what it does beside writing to the store:")
     for kind, what in [*lines, *effects_of(recipe)] or [("runs", "nothing of its own; it reads and sends nothing")]:
         say(f"  {kind:<8} {' '.join(what.split())}")
 
 
-def permit_check(recipe: "Recipe", allow_code: bool) -> None:
-    """Print what a recipe does to the outside; then make sure that its code is allowed, as ``permit`` does.
-
-    Where the code is not allowed, all else is checked first.
-
-    Raises:
-        UserError: There is a mistake in the recipe, or its code is not allowed.
-    """
-    from curate.api.recipe_code import code_of
-
-    show_effects(recipe)
-    if not allow_code and not _is_asked() and not_allowed(code_of(recipe)):
-        _check_rest(recipe)
-    permit(recipe, allow_code)
-
-
-def _check_rest(recipe: "Recipe") -> None:
+def _check_rest(recipe: "Recipe", refused: list[OwnCode]) -> None:
     """Check of a recipe what can be checked without running its code: the steps above, and the trainings.
 
     Raises:
@@ -80,7 +81,7 @@ def _check_rest(recipe: "Recipe") -> None:
     with suppress(CodeNotAllowed):
         if not not_allowed(code_of(above)):
             plan(above)
-    if all(one.name.endswith(".py") for one in not_allowed(code_of(recipe))):
+    if all(one.name.endswith(".py") for one in refused):
         with suppress(CodeNotAllowed):
             check_training_sections(recipe)
 

@@ -1,4 +1,4 @@
-"""The name under which a person's shell finds gristmill, for every command line that we print."""
+"""The commands by topic, and the name of the program, for every command line that is printed."""
 
 import os
 import re
@@ -8,10 +8,13 @@ from functools import cache
 from pathlib import Path
 
 COMMAND = re.compile(r"(?<![\w./-])gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
-COMMANDS = (
-    *("demo", "init", "check", "run", "steps", "train", "evaluate", "compare", "chat", "export-model"),
-    *("sql", "show", "why", "diff", "agree", "doctor", "completion"),
-)
+TOPICS = {
+    "Start": ("demo", "init", "check", "steps"),
+    "Data": ("run", "sql", "show", "why", "diff", "agree"),
+    "Models": ("train", "evaluate", "compare", "chat", "export-model"),
+    "The store and the shell": ("doctor", "completion"),
+}
+COMMANDS = tuple(name for topic in TOPICS.values() for name in topic)
 
 
 def program() -> str:

@@ -9,12 +9,13 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
-from cli.pace import PartPace, fitted, in_short, words
+from cli.pace import PartPace, fitted, words
 from cli.plain_console import PlainConsole
 from cli.program import with_program
 from cli.terminal import terminal_text
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
+from train.reports.words import in_time
 
 LABEL = 34  # characters of a stage's label in its line
 WIDE = 110  # columns of a terminal that has room for the time so far and a long bar beside a training's figures
@@ -88,7 +89,7 @@ class Bars(Progress):
         if self.quiet:
             return
         mark, style = ("=", "dim") if reused else ("+", "")
-        took = "reused" if reused else f"{seconds:.1f} s" if seconds < 600 else in_short(seconds)
+        took = "reused" if reused else f"{seconds:.1f} s" if seconds < 600 else in_time(seconds)
         result = printable(result)
         if self.console.is_terminal:
             result = _folded(result, self.console.width, len(took) + 2, len(label))
@@ -127,7 +128,7 @@ class Bars(Progress):
 
 
 class Figures(ProgressColumn):
-    """What is done of a part, its rate, its note and the time left: as much as there is room for."""
+    """Shows the finished units of a part, its rate, its note and the time left: as much as there is room for."""
 
     def __init__(self, console: Console, table_column: Column) -> None:
         """Take the console, whose width may change."""

@@ -28,7 +28,12 @@ def say(text: str, *, err: bool = False) -> None:
 
 def json_text(value: Any, **how: Any) -> str:
     r"""Return JSON that holds the value exactly, and in which what could steer a terminal is written as ``\u001b``."""
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False, **how))
+    return safe_json(json.dumps(value, ensure_ascii=False, **how))
+
+
+def safe_json(text: str) -> str:
+    r"""Return a JSON text of the same value, in which what could steer a terminal is written as ``\u001b``."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -4,14 +4,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from cli.program import program
+from cli.program import COMMANDS, TOPICS, program
 
-TOPICS = {
-    "Start": ("demo", "init", "check", "steps"),
-    "Data": ("run", "sql", "show", "why", "diff", "agree"),
-    "Models": ("train", "evaluate", "compare", "chat", "export-model"),
-    "The store and the shell": ("doctor", "completion"),
-}
 MORE = "'{program} COMMAND --help' has the options of a command."
 
 
@@ -20,8 +14,7 @@ class Topics(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, a topic at a time."""
-        names = [name for topic in TOPICS.values() for name in topic]
-        wide = max(map(len, names))
+        wide = max(map(len, COMMANDS))
         room = formatter.width - 6 - wide
         for topic, listed in TOPICS.items():
             with formatter.section(topic):

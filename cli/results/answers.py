@@ -41,11 +41,5 @@ def answer(con: "duckdb.DuckDBPyConnection", text: str, format: str, limit: int,
             if number and format != "jsonl":
                 sys.stdout.write("\n")
             write_answer(con, one.text, "records" if one.as_records and format == "table" else format, output, limit)
-    except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
-        raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":  # so does it
-            raise KeyboardInterrupt from None
-        raise
     except duckdb.Error as error:
         raise UserError(damage_in(error) or f"SQL: {one_line(error)}") from None

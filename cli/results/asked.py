@@ -1,4 +1,4 @@
-"""What the user asks with ``gristmill sql``: the text of the statements, and the format of the answers."""
+"""Reads the statements of ``gristmill sql``, and chooses the format of the answers."""
 
 import sys
 from pathlib import Path

@@ -15,7 +15,7 @@ A_HASH = re.compile(r"^(?:[a-z]+_)?[0-9a-f]{8,64}$")
 
 
 class Kind(Enum):
-    """What a column holds, which says whether it may be cut: ids and numbers never are, texts are before JSON."""
+    """The kind of a column's values: ids and numbers are never cut, texts are cut before JSON."""
 
     WHOLE = 0
     JSON = 1

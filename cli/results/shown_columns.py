@@ -1,4 +1,4 @@
-"""What ``gristmill show TABLE`` shows of each table: ids, what a person reads, and figures, so that a row is a line."""
+"""The columns that ``gristmill show TABLE`` shows of each table: ids, texts and figures, few enough for a line."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """Results as tables of text: columns that fit the line, a grid, Markdown, or each row's values below one another."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -52,10 +52,8 @@ def as_table(result: Result, width: int, *, grid: bool = False) -> RenderableTyp
     )
     for head, wide, cells in zip(result.heads, widths, result.columns, strict=True):
         is_number = any(one.is_number for one in cells)
-        made.add_column(
-            Text(head_lines(head, wide)), justify="right" if is_number else "left", width=wide, overflow="ellipsis",
-            no_wrap=True,
-        )  # fmt: skip
+        side: Literal["left", "right"] = "right" if is_number else "left"
+        made.add_column(Text(head_lines(head, wide)), justify=side, width=wide, overflow="ellipsis", no_wrap=True)
     for row in result.rows:
         made.add_row(*(_text(one) for one in row))
     return made

@@ -15,7 +15,7 @@ from cli.results.formats import FOR_PEOPLE
 from cli.results.interruptible import interruptible
 from cli.results.on_screen import OnTerminal, show
 from cli.results.text_tables import Result, as_markdown, as_records, as_table
-from cli.terminal import STEERING, json_text, terminal_text
+from cli.terminal import json_text, safe_json, terminal_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +113,7 @@ def _json_value(value: Any, is_json: bool) -> str:
         return json_text(value, default=str)
     if "\n" in value or "\r" in value:  # between its parts: in a text they are escaped
         value = json.dumps(json.loads(value), ensure_ascii=False)
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    return safe_json(value)
 
 
 def _batches(result: "duckdb.DuckDBPyConnection") -> Iterator[list[tuple]]:

@@ -1,4 +1,4 @@
-"""What a recipe runs, reads, fetches and sends, and to whom, told from the recipe alone.
+"""Lists what a recipe runs, reads, fetches and sends, and to whom, from the recipe alone.
 
 Nothing is run, opened or connected to: only whether files are there is looked at.
 """

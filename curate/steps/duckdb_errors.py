@@ -1,4 +1,4 @@
-"""What DuckDB says of a query that it refuses, as one line."""
+"""DuckDB's message about a query that it refuses, as one line."""
 
 import re
 

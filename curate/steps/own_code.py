@@ -49,7 +49,7 @@ class CodeNotAllowed(UserError):
 
 @dataclass
 class _Guard:
-    """What was allowed since ``only_allowed`` began: hashes of content, and modules that were looked at."""
+    """The hashes of content that were allowed since ``only_allowed`` began, and the modules that were checked."""
 
     digests: set[str] = field(default_factory=set)
     modules: set[Path] = field(default_factory=set)

@@ -9,10 +9,9 @@ import sys
 import pytest
 
 from cli.main import app
-from cli.program import COMMANDS, with_program
+from cli.program import COMMANDS, TOPICS, with_program
 from cli.shipped_recipes import TOPICS as RECIPE_TOPICS
 from cli.shipped_recipes import recipe_names
-from cli.topics import TOPICS
 from tests.command import ROOT, call, process
 
 ROW = '{"prompt": "Q?", "completions": ["a", "bb"]}\n'
