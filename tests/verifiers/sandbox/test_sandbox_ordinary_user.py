@@ -51,6 +51,7 @@ print(stdio("import threading as t, time\\nn = 0\\ntry:\\n    while n < 5000: t.
         done = subprocess.run(
             ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-B", "-c", program],
             cwd=place,
+            env={**os.environ, "PYTHONPATH": str(place)},
             capture_output=True,
             text=True,
         )
