@@ -29,7 +29,7 @@ KEYS = frozenset(("row_id", "label", "over", "text", "by", "at"))
 
 @dataclass(frozen=True)
 class HandLabel:
-    """A label: ``row_id`` is to be kept or dropped, is better than ``over``, should be ``text``, or has a note ``text``.
+    """A label: ``row_id`` is kept or dropped, is better than ``over``, should be ``text``, or has the note ``text``.
 
     Attributes:
         row_id: The id of a prompt or of a candidate.
