@@ -180,7 +180,8 @@ class Recipe(Strict):
     ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
     slashes (``datasets/sft/by``) to their line in that file, and is empty where the recipe is not from a file.
     ``limit`` is the most rows that each source gives: a smoke run, which is kept apart from the run of the whole recipe
-    (``run_name``). ``values`` stand in its texts by now (``schemas.recipe_values``).
+    (``run_name``). ``by_hand`` says whether labels by hand count: those of the store, or of a file of such labels.
+    ``values`` stand in its texts by now (``schemas.recipe_values``).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -193,6 +194,7 @@ class Recipe(Strict):
     completions: list[Step] = []
     datasets: dict[str, Dataset] = {}
     split: dict[str, float | str] = {}
+    by_hand: bool | str = False
     train: dict[str, Training] = {}
     evaluate: Evaluation | None = None
     rounds: RoundsSection = None

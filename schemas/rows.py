@@ -121,6 +121,7 @@ VIEWS = {
     "leaderboard": "a model's mean by a scorer on a split, and the change from its start",
     "decision_history": "a decision of any run, also of one whose rows are not shown any more",
     "embeddings": "a stored embedding, by the hash of its text",
+    "by_hand": "a label that a person gave: keep, drop, prefer, edit, note",
 }
 MACROS = {
     "k_curve(scorer)": "the expected best score of k candidates of a prompt",
@@ -128,4 +129,5 @@ MACROS = {
     "nearest(id, k)": "a row whose text is like that of row id",
 }
 DECISION_HISTORY = DECISIONS | {"path": TEXT, "row": INTEGER}
+BY_HAND = {"row_id": TEXT, "label": TEXT, "over_id": TEXT, "text": TEXT, "person": TEXT, "given_at": TIME}
 EMBEDDINGS = {"model": TEXT, "text_hash": TEXT, "value": "FLOAT[]"}

@@ -77,6 +77,8 @@ def _reads(recipe: Recipe) -> Iterator[Effect]:
         elif step.verb == "source":
             yield _read(step.settings.get("path"), folder)
         against.append(step.settings.get("against") if step.verb != "source" else None)
+    if isinstance(recipe.by_hand, str):
+        yield _read(recipe.by_hand, folder)
     for dataset in recipe.datasets.values():
         settings = (dataset.decontaminate, dataset.dedup)
         against += [one.get("against") for one in settings if isinstance(one, dict)]

@@ -16,6 +16,7 @@ from curate.datasets.build import dataset_stage
 from curate.datasets.dataset_warnings import dataset_warnings
 from curate.datasets.split_notes import split_warnings
 from curate.models.engine import engine_of
+from curate.pipeline.by_hand import by_hand_specs, unapplied_labels
 from curate.pipeline.decontaminate import decontaminate_stage
 from curate.pipeline.dedup import dedup_stage
 from curate.pipeline.filter import filter_stage
@@ -95,6 +96,7 @@ def run(
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)
+            warnings += unapplied_labels(state)
             _warn(progress, [one for one in warnings if one not in early])
             opened = OpenStore(store.path, create=False)
             result = RunResult(recipe, opened, record.run_id, state.datasets, warnings, state.waits_for)
@@ -205,9 +207,12 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
     recipe = state.recipe
     check_source_names(recipe)
     yield from _prompt_specs(state)
+    yield from by_hand_specs(state, state.prompts)
     _drop_orphans(state.completions, state.prompts)
     early: list[str] = []
     for step in recipe.completions:
+        if step.verb != "generate":  # what is edited is scored as all else is
+            yield from (_waiting(spec, state) for spec in by_hand_specs(state, state.completions))
         trainings = with_needed(recipe, trainings_named(recipe, step))
         for name in (one for one in datasets_needed(recipe, trainings) if one not in early):
             yield from _dataset_specs(state, name)
@@ -218,6 +223,7 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
         verb = ROWS_VERBS.get(step.verb)
         spec = verb(state, state.completions, step, state.prompts) if verb else candidates_stage(state, step)
         yield _waiting(spec, state)
+    yield from (_waiting(spec, state) for spec in by_hand_specs(state, state.completions))
     for name in (one for one in recipe.datasets if one not in early):
         yield from _dataset_specs(state, name)
 

@@ -23,6 +23,7 @@ from curate.datasets.refine import refine
 from curate.datasets.selection_rule import score_is_optional, score_name, selection_rule
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
+from curate.pipeline.by_hand import kept_by_hand
 from curate.pipeline.overlap_rule import OverlapRule, read_overlap_rule
 from curate.pipeline.prompt_splits import check_split, split_key
 from curate.pipeline.row_rule import RULE_COLUMNS, TURNS, RowRule, read_row_rule, rule_code
@@ -59,6 +60,8 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "input": state.completions.fingerprint(sorted(state.completions.scores)),
         "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
     }
+    if spec.kept_by_hand:
+        key |= {"kept_by_hand": spec.kept_by_hand}
     if entry.type == "unpaired":
         key |= {"threshold": spec.threshold}
     if entry.control_of:
@@ -156,6 +159,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         needs_score=needs_score,
         threshold=None if rule is None or rule.step.makes == "pair" else label_threshold(state, name, entry, by),
         control_base=state.datasets.get(entry.control_of) if entry.control_of else None,
+        kept_by_hand=tuple(kept_by_hand(state, state.prompts if entry.type == "prompt" else state.completions)),
     )
 
 

@@ -14,6 +14,7 @@ from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.labels import answers_of_pairs, unclear_note, with_clear_labels, with_labels
 from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.trl_rows import by_prompt
+from curate.pipeline.by_hand import without_kept
 from curate.steps import sql_conditions
 from curate.storage.row_table import RowTable, gather, read_row_table
 from schemas.rows import PROMPTS
@@ -49,6 +50,8 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
     result = apply_rule(spec, candidates, frame)
     if not spec.of_pairs:
         result = result.with_columns(pl.col("kept").fill_null(False))
+        if spec.kept_by_hand and spec.entry.type == "sft":
+            result = _with_kept_by_hand(spec, frame, result)
         chosen = decisions.write("select", frame.select(row_id="completion_id").hstack(result))
         made = with_labels(spec, candidates, frame.filter(chosen).select("__row", "__place"))
         return with_clear_labels(candidates, made, decisions) if spec.entry.type == "unpaired" else (made, "")
@@ -98,7 +101,21 @@ def _apply_condition(spec: DatasetSpec, part: pl.DataFrame, key: str, decisions:
     visible = part.drop("__row", "__place", strict=False)
     kept = sql_conditions.holds(visible, spec.entry.where or "true", f"{spec.where}: where")
     reason = pl.when("kept").then(None).otherwise(pl.lit(f"not: {spec.entry.where}"))
-    return decisions.write("where", pl.DataFrame({"row_id": part[key], "kept": kept}).with_columns(reason=reason))
+    made = pl.DataFrame({"row_id": part[key], "kept": kept}).with_columns(reason=reason)
+    if spec.kept_by_hand:
+        made = without_kept(made, list(spec.kept_by_hand)).with_columns(kept=pl.col("reason").is_null())
+    return decisions.write("where", made)
+
+
+def _with_kept_by_hand(spec: DatasetSpec, frame: pl.DataFrame, result: pl.DataFrame) -> pl.DataFrame:
+    """Return a rule's result in which the candidates kept by hand are taken, and no other of their prompts."""
+    kept = pl.col("completion_id").is_in(list(spec.kept_by_hand))
+    by_hand, has_one = frame.select(kept.alias("own"), kept.max().over("__place").alias("of_prompt")).get_columns()
+    other = pl.lit("another answer is kept by hand")
+    return result.with_columns(
+        kept=pl.when(has_one).then(by_hand).otherwise(pl.col("kept")),
+        reason=pl.when(by_hand).then(None).when(has_one).then(other).otherwise(pl.col("reason")),
+    )
 
 
 def in_order(candidates: Candidates, pairs: pl.DataFrame) -> pl.DataFrame:

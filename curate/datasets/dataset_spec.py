@@ -37,6 +37,7 @@ class DatasetSpec:
         needs_score: Whether the rule cannot do without the score.
         threshold: Of an unpaired dataset that is labelled by a score, the least score of a good answer.
         control_base: Of a random control, the stage of the dataset it is the control of.
+        kept_by_hand: The ids of the candidates (or prompts) that a person keeps.
     """
 
     recipe: Recipe
@@ -57,6 +58,7 @@ class DatasetSpec:
     needs_score: bool
     threshold: float | None = None
     control_base: Stage | None = None
+    kept_by_hand: tuple[str, ...] = ()
 
     @property
     def selection(self) -> RowRule:

@@ -8,6 +8,7 @@ whatever their slot. A pair is refused
   must be the same);
 - if the shorter text has less than ``length_band`` times the characters of the longer;
 - if ``models: different`` or ``same`` does not hold of the models that gave the two answers;
+- if a person prefers the other one (the score ``by_hand``), whatever the rule says;
 - if the similarity of their word pairs is above ``max_similarity`` (off by default, since a rewritten answer is similar
   to its original by nature).
 
@@ -25,7 +26,7 @@ from curate.datasets.candidate_table import SLICE, Candidates
 from curate.storage.row_table import gather
 from schemas.errors import UserError
 
-SAME, LENGTHS, MODELS, NEAR = 1, 2, 3, 4
+SAME, LENGTHS, MODELS, NEAR, BY_HAND = 1, 2, 3, 4, 5
 NEAR_SLICE = 10_000  # pairs whose word pairs are in memory at a time
 
 
@@ -46,6 +47,7 @@ class PairOptions:
             f"lengths further apart than {self.length_band}",
             "the same model" if self.models == "different" else "different models",
             f"texts more alike than {self.max_similarity}",
+            "a person prefers the other",
         ]
 
 
@@ -207,6 +209,9 @@ def _models(options: PairOptions, candidates: Candidates, left: np.ndarray, righ
         model = candidates.frame["model"].cast(pl.Categorical).to_physical()
         alike = (model[left] == model[right]).fill_null(False).to_numpy()
         code[alike == (options.models == "different")] = MODELS
+    if "by_hand" in candidates.frame.columns:  # its score, from comparisons and fates that a person gave
+        score = candidates.frame["by_hand"].to_numpy()
+        code[score[left] < score[right]] = BY_HAND  # never where one of them has none
     return code
 
 

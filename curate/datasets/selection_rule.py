@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from curate.datasets.recorded_verdicts import recorded_scores
+from curate.pipeline.hand_verdicts import SCORE
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.run_state import RunState
 from curate.pipeline.training_columns import OF_CANDIDATES
@@ -33,7 +34,8 @@ def score_name(state: RunState, name: str, entry: Dataset) -> str | None:
         return "preference"
     if entry.type == "unpaired" and (verdicts := recorded_scores(state, VERDICTS)):
         return verdicts[0]
-    known = [one for one in known if one not in OF_CANDIDATES]  # a loss is the best if it is low: it must be named
+    # A loss is the best if it is low, and few candidates are labelled by hand: these must be named.
+    known = [one for one in known if one not in (*OF_CANDIDATES, SCORE)]
     return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
 
 

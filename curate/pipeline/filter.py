@@ -4,6 +4,7 @@ from functools import partial
 
 import polars as pl
 
+from curate.pipeline.by_hand import kept_by_hand, without_kept
 from curate.pipeline.decisions import decision_stage, kept_summary
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
@@ -33,7 +34,9 @@ def filter_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: Row
         sql_conditions.check(condition, columns, f"{where}: filter.{reason}")
         needed += sql_conditions.mentioned(condition, list(columns))
     needed = list(dict.fromkeys(needed))
+    kept = kept_by_hand(state, rows)
     key = {"settings": step.settings, "order": [*step.settings], **input_key(rows, prompts, needed)}
+    key |= {"kept_by_hand": kept} if kept else {}
     build = partial(
         write_filter_decisions,
         rows=rows,
@@ -42,6 +45,7 @@ def filter_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: Row
         conditions=step.settings,
         label=label,
         where=where,
+        kept=kept,
     )
     return decision_stage(rows, label, key, build)
 
@@ -56,15 +60,21 @@ def write_filter_decisions(
     conditions: dict[str, str],
     label: str,
     where: str,
+    kept: list[str],
 ) -> str:
-    """Write a decision for every row; a row that several conditions drop has the first one's name as its reason."""
+    """Write a decision for every row; a row that several conditions drop has the first one's name as its reason.
+
+    No condition drops a row that is ``kept`` by hand; its evidence names the condition that would have.
+    """
     run.progress.begin(label, rows.kept_ids.height)
     for batch in read_batches(rows, columns, prompts):
         reason = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, batch.height)
         for name, condition in reversed(conditions.items()):
             holds = sql_conditions.holds(batch, condition, f"{where}: filter.{name}")
             reason = pl.select(pl.when(holds).then(pl.lit(name)).otherwise(reason).alias("reason")).to_series()
-        decisions = batch.select(row_id=rows.id).with_columns(reason, kept=reason.is_null(), stage=pl.lit(label))
-        writer.write("decisions", decisions)
+        decisions = batch.select(row_id=rows.id).with_columns(reason, stage=pl.lit(label))
+        if kept:
+            decisions = without_kept(decisions, kept)
+        writer.write("decisions", decisions.with_columns(kept=pl.col("reason").is_null()))
         run.progress.advance(batch.height)
     return kept_summary(writer, rows)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from curate.models.engine_settings import check_model, resolve_model
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN
+from curate.pipeline.hand_verdicts import SCORE, read_verdicts
 from curate.pipeline.source_reader import SourceReader
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
@@ -41,6 +42,8 @@ class RunState:
         datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
         trained: Finds the models of trainings.
         waits_for: The training that the stages from here on wait for, or "".
+        by_hand: What the labels by hand mean that count in the recipe.
+        labels_applied: The ids of the rows whose labels stages have applied.
     """
 
     def __init__(
@@ -55,6 +58,9 @@ class RunState:
         self.sources_read: list[tuple[Step, str, Stage]] = []
         self.mixed: Stage | None = None
         self.datasets: dict[str, Stage] = {}
+        self.by_hand, self.labels_applied = read_verdicts(recipe, store), set[str]()
+        if recipe.by_hand is not False:
+            self.completions.scores[SCORE] = []
         self._models: dict[str, ModelRef] = {}
         self._labels: Counter[str] = Counter()
 

@@ -15,12 +15,12 @@ from schemas.rows import COMPLETIONS, HISTORY_TABLES, STAGE_TABLES
 FOLDER = Path(__file__).parent / "views"
 # In the order in which they are made: a view is made after those that it reads.
 NAMED = (
-    "decision_history", "embeddings", "candidates", "drop_reason", "dropped", "funnel", "duplicates", "pairs",
-    "leaderboard", "k_curve", "why", "nearest",
+    "decision_history", "embeddings", "by_hand", "candidates", "drop_reason", "dropped", "funnel", "duplicates",
+    "pairs", "leaderboard", "k_curve", "why", "nearest",
 )  # fmt: skip
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 EVERYTHING = (*TABLES, *NAMED)
-FROM_FILES = ("decision_history", "embeddings")  # these two read files of the store, as tables do
+FROM_FILES = ("decision_history", "embeddings", "by_hand")  # these read files of the store, as tables do
 # Columns of the prompt in candidates, beside its text.
 OF_PROMPT = ("source", "ground_truth", "metadata", "family")
 

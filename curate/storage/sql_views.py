@@ -19,12 +19,14 @@ import duckdb
 
 from curate.storage.damage import Damaged, files_damage, is_plain, remedy_of, tables_in
 from curate.storage.files import sync
+from curate.storage.hand_labels import FILE as LABELS_FILE
 from curate.storage.history_tables import create_history, history_rows
 from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, with_needs
 from curate.storage.records import RunInfo
 from curate.storage.store import Store
 from curate.storage.table_views import (
     StageFiles,
+    by_hand_select,
     decision_history_select,
     embeddings_select,
     in_store_macro,
@@ -33,6 +35,7 @@ from curate.storage.table_views import (
 )
 from schemas.errors import UserError, unknown
 from schemas.rows import (
+    BY_HAND,
     DECISION_HISTORY,
     EMBEDDINGS,
     HISTORY_TABLES,
@@ -178,6 +181,9 @@ def _select(store: Store, name: str, files: dict[str, list[StageFiles]]) -> tupl
     if name == "embeddings":
         read = [str(file.relative_to(store.path)) for file in sorted((store.path / name).glob("*/*.parquet"))]
         return embeddings_select(EMBEDDINGS, read), read
+    if name == "by_hand":
+        read = [LABELS_FILE] if (store.path / LABELS_FILE).exists() else []
+        return by_hand_select(BY_HAND, read), read
     read = [file for _, _, paths in files[name] for file in paths]
     if name == "decision_history":
         return decision_history_select(DECISION_HISTORY, files[name]), read
@@ -186,7 +192,7 @@ def _select(store: Store, name: str, files: dict[str, list[StageFiles]]) -> tupl
 
 def _columns(name: str) -> dict[str, str]:
     """Return the columns of a table, or of a view over files, in SQL."""
-    views = {"decision_history": DECISION_HISTORY, "embeddings": EMBEDDINGS, **HISTORY_TABLES}
+    views = {"decision_history": DECISION_HISTORY, "embeddings": EMBEDDINGS, "by_hand": BY_HAND, **HISTORY_TABLES}
     if name in views:
         return views[name]
     return STAGE_TABLES[name][0] | ({"run_id": TEXT} if name in RUN_TABLES else {})

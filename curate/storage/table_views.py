@@ -97,6 +97,28 @@ def embeddings_select(columns: Mapping[str, str], files: list[str]) -> str:
     )
 
 
+def by_hand_select(columns: Mapping[str, str], files: list[str]) -> str:
+    """Return the SELECT of the labels in force in a store's file of labels, as ``hand_labels.read_labels`` has them."""
+    if not files:
+        return nothing_of(columns)
+    values = ", ".join(f"line ->> '{name}' AS \"{name}\"" for name in ("row_id", "label", "over", "text", "by", "at"))
+    kind = "CASE WHEN label IN ('keep', 'drop') THEN 'fate' ELSE label END"
+    low, high = (f'{side}(row_id, coalesce("over", row_id))' for side in ("least", "greatest"))
+    return f"""WITH
+        texts AS (SELECT string_split(content, chr(10))[:-2] AS texts FROM read_text({_in_store(files)})),
+        numbered AS (SELECT unnest(texts) AS line, generate_subscripts(texts, 1) AS number FROM texts),
+        lines AS (SELECT number, {values} FROM numbered WHERE json_valid(line)),
+        cleared AS (SELECT row_id, max(number) AS number FROM lines WHERE label = 'clear' GROUP BY row_id),
+        last AS (
+            SELECT * FROM lines WHERE label IN ('keep', 'drop', 'prefer', 'edit', 'note')
+            QUALIFY row_number() OVER (PARTITION BY {kind}, {low}, {high} ORDER BY number DESC) = 1
+        )
+        SELECT
+            l.row_id, l.label, l."over" AS over_id, l.text, l."by" AS person, try_cast(l."at" AS TIMESTAMP) AS given_at
+        FROM last AS l LEFT JOIN cleared AS a ON a.row_id = l.row_id LEFT JOIN cleared AS b ON b.row_id = l."over"
+        WHERE l.number > greatest(coalesce(a.number, 0), coalesce(b.number, 0)) ORDER BY l.number"""
+
+
 def nothing_of(columns: Mapping[str, str]) -> str:
     """Return a SELECT of these columns that has no rows."""
     return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
@@ -124,7 +146,7 @@ def _label_is_key(table: str, labels: list[str]) -> bool:
     except for scores that a source recorded.
     """
     if table == "scores":
-        return all(label.split(".")[1] == "score" for label in labels)
+        return all(label.split(".")[1] in ("score", "by_hand") for label in labels)
     return table in ("decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
 
 
