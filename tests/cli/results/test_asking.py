@@ -1,5 +1,7 @@
 """``gristmill sql`` and ``show``: what is asked, in which format it is answered, and the shell."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -53,6 +55,41 @@ def test_columns_of_json_are_json_so_that_a_dump_trains_as_it_is(asked):
     assert call(asked, "sql", "SELECT 1 WHERE false", "--format", "jsonl").out == ""
     resolved = call(asked, "sql", "SELECT resolved, resolved -> 'seed' AS seed FROM runs", "--format", "jsonl").out
     assert json.loads(resolved) == {"resolved": {"seed": 7}, "seed": 7}
+
+
+NESTED = r"""SELECT list(metadata) AS j, MAP {1: time '10:00'} AS m, MAP {[1]: 2} AS k, '\xAB"a'::BLOB AS b,
+    {'d': date '2020-01-01', 'n': [1.5::DOUBLE, 'nan'], 'm': any_value(metadata)} AS s, '-inf'::FLOAT AS f,
+    row(1, 'x') AS r, union_value(u := ['\x00'::BLOB]) AS u, ('{"v": NaN,' || chr(10) || '"t": "nan"}')::JSON AS n
+    FROM prompts WHERE line < 2"""
+AS_JSON = {
+    "j": [{"n": 1}, {"n": 1}],
+    "s": {"d": "2020-01-01", "n": [1.5, None], "m": {"n": 1}},
+    "m": {"1": "10:00:00"},
+    "k": {"[1]": 2},
+    "b": "\\xAB\\x22a",
+    "f": None,
+    "r": [1, "x"],
+    "u": ["\\x00"],
+    "n": {"v": None, "t": "nan"},
+}
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_nested_values_are_json_and_nan_is_null(asked, format):
+    found = call(asked, "sql", NESTED, "--format", format)
+    (row,) = [json.loads(found.out)] if format == "jsonl" else json.loads(found.out)
+    assert row == AS_JSON
+    assert found.err == "warning: 3 numbers are NaN or infinite, which JSON has not; null is written instead\n"
+
+
+def test_csv_and_tables_have_json_and_hex(asked):
+    found = call(asked, "sql", NESTED, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(found.out))
+    assert {key: json.loads(row[key]) for key in "jsmkru"} == {key: AS_JSON[key] for key in "jsmkru"}
+    assert (row["b"], row["f"]) == (AS_JSON["b"], "-inf") and "1 number is NaN" in found.err
+    found = call(asked, "sql", NESTED.replace("FROM prompts", ", b AS b2 FROM prompts"), "--format", "markdown")
+    assert found.err == "" and "b'" not in found.out and found.out.count(r"\\xAB\\x22a") == 2
+    assert "[1.5, nan\\]".replace("[", "\\[") in found.out and "datetime" not in found.out
 
 
 def test_parquet_has_json_as_text(asked, tmp_path):
