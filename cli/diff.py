@@ -26,8 +26,8 @@ def diff(
 ) -> None:
     """Show what changed between two runs.
 
-    That is the recipe, the data files, the rows that entered and left, the scores that moved, and the cost. Without a run it compares
-    the latest with the one before it of the same recipe; with one, that with the one before.
+    That is the recipe, the data files, the rows that entered and left, the scores that moved, and the cost. Without a
+    run it compares the latest with the one before it of the same recipe; with one, that with the one before.
     """
     from curate.storage.run_changes import run_changes, two_runs
 

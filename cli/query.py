@@ -81,11 +81,16 @@ def show(
     from cli.results.asked import chosen_format
     from cli.tables import overview
     from curate.storage.sql_views import connect
-    from schemas.errors import unknown
+    from schemas.errors import UserError, unknown
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
-    format = chosen_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]
+    if table is None:
+        given = {"--rows": rows, "--columns": columns, "--format": format}
+        options = [name for name, value in given.items() if value is not None]
+        if options:
+            raise UserError(f"show: {', '.join(options)}: expected a table, as in: show prompts {options[0]} ...")
+    format = chosen_format(format, None)
     if table is not None and table not in (*tables, *VIEWS):
         raise unknown("table", table, [*tables, *VIEWS])
     opened = open_store(store)

@@ -131,14 +131,22 @@ def test_mistakes_are_one_line(asked, tmp_path):
     assert "did you mean 'jsonl'?" in mistake(call(asked, "sql", "SELECT 1", "--format", "jsonll"))
     assert "the query is empty" in mistake(call(asked, "sql", " ; "))
     assert "did you mean 'prompt'?" in mistake(call(asked, "show", "prompts", "--columns", "promt"))
+    assert "no column of prompts called 'PROMT'; did you mean 'prompt'?" in mistake(
+        call(asked, "show", "prompts", "--columns", "PROMT")
+    )
+    assert mistake(call(asked, "show", "--columns", "a", "--format", "csv")).startswith("show: --columns, --format: ")
+    assert "expected a table" in mistake(call(asked, "show", "-n", "3"))
+    (tmp_path / "a b.sql").write_text("SELECT 1")
+    assert mistake(call(tmp_path, "sql", "a b.sql")).endswith("-f 'a b.sql' answers its statements")
+    assert "File name too long" not in call(asked, "sql", f"SELECT 1 -- {'x' * 5000}").err
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     assert "not UTF-8 (byte 8)" in mistake(call(asked, "sql", "-f", tmp_path / "latin.sql"))
 
 
 def test_columns_and_formats_of_show(asked):
-    out = call(asked, "show", "prompts", "--columns", "line,prompt_id", "-n", "2", "--format", "csv").out
+    out = call(asked, "show", "prompts", "--columns", "LINE, Prompt_Id", "-n", "2", "--format", "csv").out
     assert out == f"line,prompt_id\n0,{IDS[0]}\n1,{IDS[1]}\n"
-    assert "family" in call(asked, "show", "prompts", "--columns", "all", "-n", "1").out
+    assert "family" in call(asked, "show", "prompts", "--columns", "All", "-n", "1").out
     assert "| 0 |" in call(asked, "show", "prompts", "--columns", "line", "-n", "1", "--format", "markdown").out
 
 
