@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completion import run_names
 from cli.options import STORE, StoreFolder, open_store
 from cli.terminal import json_text, say
 
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
 def diff(
     first: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="The start of a run's id ('gristmill show runs'), or a recipe's name."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="The start of a run's id ('gristmill show runs'), or a recipe's name.",
+            autocompletion=run_names,
+        ),
     ] = None,
-    second: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run to compare it with.")] = None,
+    second: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="The run to compare it with.", autocompletion=run_names),
+    ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows of each kind to show.", min=0)] = 5,
     json: Annotated[bool, typer.Option("--json", help="Print all rows, as one JSON object.")] = False,

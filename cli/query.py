@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.completion import table_names
+from cli.completion import column_names, format_names, table_names
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 from cli.results.formats import FORMATS
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Format = Annotated[
     str | None,
-    typer.Option("--format", help=f"{' | '.join(FORMATS)}; by default what the name of --output ends in, else table."),
+    typer.Option(
+        "--format",
+        help=f"{' | '.join(FORMATS)}; by default what the name of --output ends in, else table.",
+        autocompletion=format_names,
+    ),
 ]
 Limit = Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)]
 
@@ -71,7 +75,8 @@ def show(
         int | None, typer.Option("--rows", "-n", help="How many rows to show: 10, of figures 100.", min=1)
     ] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
+        str | None,
+        typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.", autocompletion=column_names),
     ] = None,
     format: Format = None,
     recipe: RecipeName = None,

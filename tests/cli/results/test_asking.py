@@ -12,7 +12,7 @@ import pytest
 
 from curate.storage.store import Store
 from tests.command import ROOT, call, mistake
-from tests.pseudo_terminal import CTRL_D, Terminal
+from tests.pseudo_terminal import Terminal
 
 IDS = [f"p_{number:020x}" for number in range(60)]
 LONG = "why is the sky blue and the sea green, and what has the moon to do with it " * 4
@@ -169,7 +169,7 @@ def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
     assert "error: SQL: Parser Error" in shell.until("gristmill> ")
     shell.type(".formt csv\n")
     assert "did you mean '.format'?" in shell.until("gristmill> ")
-    shell.type(".format csv\n")
+    shell.type(".for\t cs\t\n")
     shell.until("gristmill> ")
     shell.type("SELECT prompt_id, line FROM prompts LIMIT 1;\n")
     assert f"{IDS[0]},0" in shell.until("gristmill> ")
@@ -177,7 +177,10 @@ def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
     assert "prompt_id" in shell.until("...> ")
     shell.type("FROM prompts LIMIT 1;\n")
     assert IDS[0] in shell.until("gristmill> ")
-    shell.type(CTRL_D)
+    shell.type("SELECT 1 AS\nexit\n;\n")  # within a statement it is a name
+    shell.until("exit")
+    shell.until("gristmill> ")
+    shell.type("Quit;\n")
     assert shell.end() == 0
     history = tmp_path / "gristmill" / "sql_history"
     assert "FROM prompts;" in history.read_text() and history.stat().st_mode & 0o077 == 0
