@@ -106,6 +106,22 @@ def test_ids_and_numbers_are_whole_in_every_width(asked, monkeypatch, columns):
     assert all(len(line) <= int(columns) for line in shown.splitlines()) and all(one in shown for one in IDS[:10])
 
 
+@pytest.mark.parametrize(
+    ("columns", "lacks"), [(100, ""), (60, "seconds, new tokens, requests, reused)"), (45, "command")]
+)
+def test_the_overview_fits_and_says_what_it_lacks(asked, tmp_path, monkeypatch, columns, lacks):
+    store = Store(tmp_path / "store")
+    (run,) = Store(asked / "store").runs()
+    run["run_id"] = run_id = "20261130-072829-394-constraints"
+    run["stages"] = []
+    store.save_run(run)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = call(tmp_path, "show").out
+    lines = [line for line in shown.splitlines() if not line.startswith(("store ", "/"))]
+    assert max(map(len, lines)) <= columns and run_id in shown and "decision_history" in shown
+    assert lacks in " ".join(shown.split()) and ("--columns all" in " ".join(shown.split())) == bool(lacks)
+
+
 def test_there_may_be_several_statements_and_records(asked):
     out = call(asked, "sql", r"SELECT 1 AS one; SELECT prompt FROM prompts LIMIT 1\G").out
     assert out.startswith("one\n━━━\n  1\n\n─ row 1 ") and LONG.split()[-1] in out and "…" not in out
