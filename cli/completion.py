@@ -117,6 +117,13 @@ def column_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"{chosen}{comma}{name}" for name in _harmless(offered) if name.startswith(start)]
 
 
+def recipe_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the recipes that the store has runs of, the latest first."""
+    store = _store(ctx)
+    names = [run["recipe"] for run in reversed(store.runs())] if store else []
+    return [name for name in _harmless(names) if name.startswith(incomplete)]
+
+
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the ids of the runs that made datasets, the latest first, and the names of their recipes."""
     store = _store(ctx)

@@ -102,7 +102,7 @@ def _to_json(
     batches: Iterator[list[tuple]], heads: Sequence[str], writers: Sequence[Writer], out: TextIO, *, lines: bool
 ) -> None:
     """Write rows as JSON: an object a line, or one list of objects."""
-    keys = [json_text(head) for head in heads]
+    keys = [json_text(head) for head in _distinct(heads)]
     before = "" if lines else "[\n"
     for rows in batches:
         for row in rows:
@@ -110,6 +110,16 @@ def _to_json(
             out.write(f"{before}{{{', '.join(parts)}}}")
             before = "\n" if lines else ",\n"
     out.write(("\n" if before == "\n" else "") if lines else ("\n]\n" if before != "[\n" else "[]\n"))
+
+
+def _distinct(heads: Sequence[str]) -> list[str]:
+    """Return the names of columns, of which a join may have one twice, as Parquet gets them: ``a``, ``a_1``."""
+    names: dict[str, str] = {}
+    for head in heads:
+        tries = (head, *(f"{head}_{number}" for number in range(1, len(heads) + 1)))
+        name = next(name for name in tries if name.lower() not in names)
+        names[name.lower()] = name
+    return [*names.values()]
 
 
 def _as_texts(rows: list[tuple], kinds: "Sequence[DuckDBPyType]", no_number: Callable[[float | str], str]) -> list[Any]:

@@ -41,6 +41,8 @@ def folder(tmp_path_factory):
         ("show --columns r", []),
         ("show nothing --columns r", []),
         ("show --store elsewhere scores --columns r", []),
+        ("agree length --format json", ["json", "jsonl"]),
+        ("show scores --recipe ", ["a"]),
         ("diff ", ["r2", "r1", "a"]),
         ("diff r1 r", ["r2", "r1"]),
         ("diff --store elsewhere r", []),

@@ -82,6 +82,14 @@ def test_nested_values_are_json_and_nan_is_null(asked, format):
     assert found.err == "warning: 3 numbers are NaN or infinite, which JSON has not; null is written instead\n"
 
 
+def test_a_name_that_comes_twice_loses_no_value(asked, tmp_path):
+    query = 'SELECT 1 AS a, 2 AS a_1, 3 AS "A", 4 AS a'
+    row = json.loads(call(asked, "sql", query, "--format", "jsonl").out)
+    assert row == {"a": 1, "a_1": 2, "A_2": 3, "a_3": 4}
+    call(asked, "sql", query, "-o", tmp_path / "x.parquet")
+    assert pl.read_parquet(tmp_path / "x.parquet").row(0, named=True) == row
+
+
 def test_csv_and_tables_have_json_and_hex(asked):
     found = call(asked, "sql", NESTED, "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(found.out))
