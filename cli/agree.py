@@ -42,7 +42,12 @@ def agree(
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", help="How many disagreements to show.", min=0)] = 5,
     format: Annotated[
-        str, typer.Option("--format", help=f"{' | '.join(FORMATS)}; json and jsonl have whole texts.")
+        str,
+        typer.Option(
+            "--format",
+            help=f"{' | '.join(FORMATS)}; json and jsonl have whole texts.",
+            autocompletion=lambda: [*FORMATS],
+        ),
     ] = "table",
     recipe: RecipeName = None,
 ) -> None:

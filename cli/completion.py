@@ -1,16 +1,21 @@
 """The command ``completion``, and what a shell offers for an argument: files of recipes, names of tables."""
 
 import os
+import re
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.program import program, with_program
 from cli.terminal import say
 
+if TYPE_CHECKING:
+    from curate.storage.store import Store
+
 SHELLS = ("bash", "zsh", "fish")
+HARMLESS = re.compile(r"[\w.-]+")  # a store may be anybody's: the shell would run $(...) in a column's name
 VARIABLE = "_GRISTMILL_COMPLETE"  # set by the shell's script, whose words Typer then completes
 USE = {
     "bash": """# eval "$(gristmill completion bash)" completes in this shell, and in ~/.bashrc in all""",
@@ -81,6 +86,67 @@ def table_names() -> list[str]:
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
     return [*STAGE_TABLES, *HISTORY_TABLES, *VIEWS]
+
+
+def format_names() -> list[str]:
+    """Return the formats that a result can be written in."""
+    from cli.results.formats import FORMATS
+
+    return [*FORMATS]
+
+
+def column_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what a list of columns of the table in the command may go on as; nothing if no store is at hand."""
+    from curate.storage.sql_views import connect
+
+    words = [ctx.params.get("table"), *ctx.args]  # Typer takes no argument in where an option's value is missing
+    table, store = next((name for name in table_names() if name in words), None), _store(ctx)
+    if table is None or store is None:
+        return []
+    import duckdb
+
+    from schemas.errors import UserError
+
+    try:
+        with connect(store, None, f"SELECT * FROM {table}") as con:
+            columns = [row[0] for row in con.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
+    except (UserError, OSError, duckdb.Error):
+        return []
+    chosen, comma, start = incomplete.rpartition(",")
+    offered = columns if chosen else ["all", *columns]
+    return [f"{chosen}{comma}{name}" for name in _harmless(offered) if name.startswith(start)]
+
+
+def recipe_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the recipes that the store has runs of, the latest first."""
+    store = _store(ctx)
+    names = [run["recipe"] for run in reversed(store.runs())] if store else []
+    return [name for name in _harmless(names) if name.startswith(incomplete)]
+
+
+def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids of the runs that made datasets, the latest first, and the names of their recipes."""
+    store = _store(ctx)
+    runs = [run for run in store.runs() if run["command"] == "run"][::-1] if store else []
+    names = [run["run_id"] for run in runs] + [run["recipe"] for run in runs]
+    return [name for name in _harmless(names) if name.startswith(incomplete)]
+
+
+def _harmless(names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if HARMLESS.fullmatch(name)]
+
+
+def _store(ctx: typer.Context) -> "Store | None":
+    """Return the store that a command names, without a word on what is wrong with it; None if there is none."""
+    from curate.storage.store import Store
+    from schemas.errors import UserError
+
+    try:
+        store = Store(ctx.params.get("store") or "store", create=False)
+    except (UserError, OSError):
+        return None
+    store.damaged = lambda _: None
+    return store
 
 
 COMMANDS = (completion,)

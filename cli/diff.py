@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completion import run_names
 from cli.options import STORE, StoreFolder, open_store
 from cli.terminal import json_text, say
 
@@ -17,24 +18,31 @@ if TYPE_CHECKING:
 def diff(
     first: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="The start of a run's id ('gristmill show runs'), or a recipe's name."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="The start of a run's id ('gristmill show runs'), or a recipe's name.",
+            autocompletion=run_names,
+        ),
     ] = None,
-    second: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run to compare it with.")] = None,
+    second: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="The run to compare it with.", autocompletion=run_names),
+    ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows of each kind to show.", min=0)] = 5,
     json: Annotated[bool, typer.Option("--json", help="Print all rows, as one JSON object.")] = False,
 ) -> None:
     """Show what changed between two runs.
 
-    That is the recipe, the rows that entered and left, the scores that moved, and the cost. Without a run it compares
-    the latest with the one before it of the same recipe; with one, that with the one before.
+    That is the recipe, the data files, the rows that entered and left, the scores that moved, and the cost. Without a
+    run it compares the latest with the one before it of the same recipe; with one, that with the one before.
     """
     from curate.storage.run_changes import run_changes, two_runs
 
     opened = open_store(store)
     found = run_changes(opened, *two_runs(opened, first, second))
     if json:
-        parts = ("settings", "tables", "rows", "scores", "moves")
+        parts = ("settings", "sources", "tables", "rows", "scores", "moves")
         runs = {"before": found.before["run_id"], "after": found.after["run_id"]}
         say(json_text(runs | {part: getattr(found, part).to_dicts() for part in parts}))
     else:
@@ -44,6 +52,8 @@ def diff(
 def _print(found: "RunChanges", most: int) -> None:
     _table("Runs", _runs(found), 2, "none")
     _table("The recipe", found.settings, found.settings.height, "the same")
+    if found.sources.height:
+        _table("Files and sources whose content changed", found.sources, found.sources.height, "none")
     tables = found.tables.filter((found.tables["before"] > 0) | (found.tables["after"] > 0))
     _table("Rows", tables, tables.height, "none")
     for change in ("entered", "left", "moved"):

@@ -1,5 +1,6 @@
 """The command that checks a store: doctor."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,9 @@ def doctor(
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Set what is damaged aside, in the store's folder 'damaged', and write the rest."
+            "--repair",
+            help="Set what is damaged aside, in the store's folder 'damaged', and write the rest, and the views of "
+            "gristmill.duckdb as this version has them.",
         ),
     ] = False,
 ) -> None:
@@ -32,7 +35,7 @@ def doctor(
         say(f"{Path(store)}: store.json was damaged; it is written anew")
     opened = open_store(store)
     findings = checks.examine(opened)
-    if repair and findings:
+    if repair and (findings or os.access(opened.path, os.W_OK)):  # one that can't be written may well be whole
         findings = checks.repair(opened, findings)
     for one in findings:
         say(safe(one.damage, 1000))

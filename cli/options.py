@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.completion import recipe_files
+from cli.completion import recipe_files, recipe_names
 from cli.program import program
 from cli.terminal import say
 
@@ -64,6 +64,7 @@ RecipeName = Annotated[
         "--recipe",
         metavar="NAME",
         help="Only what runs of this recipe made. Runs of demo with --limit 20 have the name demo.limit20.",
+        autocompletion=recipe_names,
     ),
 ]
 STORE = Path("store")

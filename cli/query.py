@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.completion import table_names
+from cli.completion import column_names, format_names, table_names
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 from cli.results.formats import FORMATS
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Format = Annotated[
     str | None,
-    typer.Option("--format", help=f"{' | '.join(FORMATS)}; by default what the name of --output ends in, else table."),
+    typer.Option(
+        "--format",
+        help=f"{' | '.join(FORMATS)}; by default what the name of --output ends in, else table.",
+        autocompletion=format_names,
+    ),
 ]
 Limit = Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)]
 
@@ -71,7 +75,8 @@ def show(
         int | None, typer.Option("--rows", "-n", help="How many rows to show: 10, of figures 100.", min=1)
     ] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
+        str | None,
+        typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.", autocompletion=column_names),
     ] = None,
     format: Format = None,
     recipe: RecipeName = None,
@@ -81,11 +86,16 @@ def show(
     from cli.results.asked import chosen_format
     from cli.tables import overview
     from curate.storage.sql_views import connect
-    from schemas.errors import unknown
+    from schemas.errors import UserError, unknown
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
 
-    format = chosen_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]
+    if table is None:
+        given = {"--rows": rows, "--columns": columns, "--format": format}
+        options = [name for name, value in given.items() if value is not None]
+        if options:
+            raise UserError(f"show: {', '.join(options)}: expected a table, as in: show prompts {options[0]} ...")
+    format = chosen_format(format, None)
     if table is not None and table not in (*tables, *VIEWS):
         raise unknown("table", table, [*tables, *VIEWS])
     opened = open_store(store)

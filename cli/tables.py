@@ -1,17 +1,19 @@
 """Tables of figures for a person, made with Rich, and what a store holds in a few of them."""
 
-import os
 import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from cli.plain_console import PlainConsole
+from cli.program import with_program
 from cli.results.cells import number_text
+from cli.results.on_screen import line_width
 from cli.terminal import STEERING
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     from curate.storage.store import Store
 
 NAMES = ("split", "scorer", "model", "group", "on", "benchmark", "metric")  # columns of names, which have room to fold
+RUNS = ["run", "command", "status", "seconds", "new tokens", "requests", "reused"]  # where there is room for them
 SEPARATOR = 3  # characters between two columns
 
 
 def console() -> Console:
     """Return the console for tables on stdout; it is wide in a pipe, so that nothing is cut."""
-    return PlainConsole(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200")))
+    return PlainConsole(width=line_width(sys.stdout))
 
 
 def safe(value: Any, length: int = 400) -> str:
@@ -119,14 +122,17 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
         if bias:
             shown.print(Text("\nscores of models, and the length of the response"))
         for sentence in bias:
-            shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
-        shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"), soft_wrap=True)
-        runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
-                              completion_tokens
+            shown.print(Padding(Text(safe(sentence)), (0, 0, 0, 2)))
+        shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"))
+        runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), completion_tokens,
+                              requests, requests_reused
                               FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
-        columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
-        shown.print(table("\nlatest runs", columns, runs))
-    sys.stdout.write(captured.get())  # at once: the reader of a pipe may have seen enough
+        columns, runs, left_out = without_columns(RUNS, runs, shown.width, [*RUNS[:2:-1], "command"])
+        more = f" ('gristmill show runs --columns all' has {', '.join(reversed(left_out))})" if left_out else ""
+        shown.print(Text(with_program(f"\nlatest runs{more}")))
+        shown.print(table(None, columns, runs))
+    lines = [line.rstrip() for line in captured.get().split("\n")]
+    sys.stdout.write("\n".join(lines))  # at once: the reader of a pipe may have seen enough
 
 
 def _count(con: "duckdb.DuckDBPyConnection", table: str) -> int | str:

@@ -1,5 +1,6 @@
 """Reads the statements of ``gristmill sql``, and chooses the format of the answers."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,15 +31,25 @@ def asked_text(query: str | None, file: Path | None) -> str | None:
     """Return the statements: of the argument, of a file, or of stdin; None where a person is to be asked.
 
     Raises:
-        UserError: There are two of them, or the file can't be read.
+        UserError: There are two of them, the argument is a file, or the file can't be read.
     """
     if query is not None and file is not None:
         raise UserError("sql: expected a query or --file, found both")
     if file is not None:
         return _content(file)
     if query is not None and query != "-":
+        if _is_file(query):
+            raise UserError(f"sql: {query} is a file, expected a query; -f {shlex.quote(query)} answers its statements")
         return query
     return None if sys.stdin.isatty() and query is None else _decoded(sys.stdin.buffer.read(LARGEST + 1), "stdin")
+
+
+def _is_file(text: str) -> bool:
+    """Return whether a text is the path of a file; a query may be longer than any path."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _content(file: Path) -> str:

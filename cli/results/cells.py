@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from cli.terminal import terminal_text
 
 MOST = 2_000  # characters of a value that a table shows
+# The characters that a byte is shown as, as DuckDB has them: \xAB for what is no plain character, or a quote.
+BYTES = {code: f"\\x{code:02X}" for code in range(256) if not 32 <= code < 127 or code in b"\\'\""}
 
 
 class Cell(NamedTuple):
@@ -32,12 +34,22 @@ def cell(value: Any) -> Cell:
         return Cell(number_text(value), is_number=True)
     if isinstance(value, datetime.datetime):
         return Cell(value.isoformat(" ", "seconds"))
+    if isinstance(value, bytes):
+        value = blob_text(value)
     text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
     return Cell(one_line(text), whole=terminal_text(text))
 
 
+def blob_text(value: bytes) -> str:
+    r"""Return bytes as DuckDB prints them: plain characters as they are, others and quotes as ``\xAB``."""
+    return value.decode("latin-1").translate(BYTES)
+
+
 def number_text(value: float | Decimal) -> str:
-    """Return a number in few characters: a whole number as it is, others with four digits or one decimal."""
+    """Return a number in few characters: a whole number as it is, others with four digits or one decimal.
+
+    What looks whole is whole: 0.99999 is ``1.0``, not ``1``.
+    """
     if isinstance(value, int):
         return str(value)
     if value != value or abs(value) == float("inf"):
@@ -46,7 +58,8 @@ def number_text(value: float | Decimal) -> str:
         return f"{value:.4g}"
     if value == int(value):
         return str(int(value))
-    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    text = f"{value:.4g}"
+    return f"{value:.1f}" if abs(value) >= 1000 or text.lstrip("-").isdecimal() else text
 
 
 def one_line(text: str) -> str:

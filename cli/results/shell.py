@@ -21,8 +21,9 @@ HELP = {
     ".limit N": "the most rows that are shown",
     ".refresh": "look at the store again: a run that goes on has made more",
     ".help": "this",
-    ".quit": "or Ctrl-D",
+    ".quit": "or exit, or Ctrl-D",
 }
+ENDS = ("exit", "quit")  # lines that end the shell, as in others
 
 
 class Shell:
@@ -50,12 +51,12 @@ class Shell:
         """
         self.connect, self.answer, self.format, self.limit = connect, answer, format, limit
         self.con = connect()
-        self.names = _names(self.con)
+        self.tables, self.names = _tables(self.con), _names(self.con)
 
     def loop(self) -> None:
         """Ask and answer until the person ends it. A mistake is a line; Ctrl-C ends the statement, Ctrl-D the shell."""
         say("Statements end with ; (or \\G: each row's values below one another). .help lists commands, Ctrl-D ends.")
-        with line_editing(lambda: self.names):
+        with line_editing(lambda: self.names, self._commands_with_words):
             while True:
                 try:
                     text = self._next()
@@ -90,9 +91,16 @@ class Shell:
                 if line.strip():
                     return line.strip()
                 continue
+            if not lines and line.strip().removesuffix(";").lower() in ENDS:
+                return ".quit"
             lines.append(line)
             if is_whole(self.con, "\n".join(lines)):
                 return "\n".join(lines)
+
+    def _commands_with_words(self) -> dict[str, list[str]]:
+        """Return the commands, each with what may follow it."""
+        follow = {".schema": self.tables, ".format": [*SHOWN]}
+        return {name: follow.get(name, []) for name in (line.split()[0] for line in HELP)}
 
     def _command(self, name: str, *rest: str) -> None:
         """Do what a command says. Raises ``UserError`` where there is none of that name; ``EOFError`` to end."""
@@ -113,7 +121,7 @@ class Shell:
         self.answer(self.con, query, self.format, 1000)
 
     def _schema(self, table: str) -> None:
-        tables = [row[0] for row in self.con.execute("SELECT name FROM (SHOW TABLES)").fetchall()]
+        tables = _tables(self.con)  # one may have been made since
         if table not in tables:
             raise unknown("table", table, tables)
         self._ask(f'SELECT column_name, column_type FROM (DESCRIBE "{table}")')
@@ -131,15 +139,18 @@ class Shell:
     def _refresh(self, _: str) -> None:
         self.con.close()
         self.con = self.connect()
-        self.names = _names(self.con)
+        self.tables, self.names = _tables(self.con), _names(self.con)
 
 
 def _quit(_: str) -> None:
     raise EOFError
 
 
+def _tables(con: "duckdb.DuckDBPyConnection") -> list[str]:
+    return [row[0] for row in con.execute("SELECT name FROM (SHOW TABLES)").fetchall()]
+
+
 def _names(con: "duckdb.DuckDBPyConnection") -> list[str]:
     """Return the names of the tables and of their columns."""
-    tables = [row[0] for row in con.execute("SELECT name FROM (SHOW TABLES)").fetchall()]
     columns = con.execute("SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal ORDER BY 1").fetchall()
-    return list(dict.fromkeys([*tables, *(row[0] for row in columns)]))
+    return list(dict.fromkeys([*_tables(con), *(row[0] for row in columns)]))

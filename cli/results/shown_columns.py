@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.errors import unknown
+from schemas.errors import UserError, nearest
 
 SHOWN = {
     "prompts": "prompt_id source prompt ground_truth",
@@ -35,17 +35,18 @@ def shown_columns(table: str, there: Sequence[str], asked: str | None) -> list[s
     Args:
         table: The table.
         there: The columns that it has.
-        asked: What the user asks for: names with commas between them, or ``all``; None for the usual ones.
+        asked: What the user asks for: names with commas between them, in any case, or ``all``; None for the usual ones.
 
     Raises:
         UserError: The table has no column of such a name.
     """
-    if asked == "all" or (asked is None and table not in SHOWN):
+    if (asked is not None and asked.lower() == "all") or (asked is None and table not in SHOWN):
         return [*there]
     names = SHOWN[table].split() if asked is None else [name.strip() for name in asked.split(",") if name.strip()]
     if asked is None and table == "candidates":
         names += there[there.index("family") + 1 :]  # the scores come last
+    columns = {name.lower(): name for name in there}  # SQL's names have no case
     for name in names:
-        if name not in there:
-            raise unknown(f"column of {table} called", name, there)
-    return names or [*there]
+        if name.lower() not in columns:
+            raise UserError(f"no column of {table} called {name!r}{nearest(name.lower(), there)}")
+    return [columns[name.lower()] for name in names] or [*there]

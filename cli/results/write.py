@@ -1,24 +1,25 @@
 """Writes the answer to a statement: a table for a person, JSON, CSV or Parquet for a program."""
 
 import csv
-import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.output_file import output_file
+from cli.results.cells import blob_text
 from cli.results.formats import FOR_PEOPLE
 from cli.results.interruptible import interruptible
+from cli.results.json_values import NESTED, NoNumbers, Writer, json_writer
 from cli.results.on_screen import OnTerminal, show
 from cli.results.text_tables import Result, as_markdown, as_records, as_table
-from cli.terminal import json_text, safe_json, terminal_text
+from cli.terminal import json_text, say, terminal_text
 
 if TYPE_CHECKING:
     import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
 BATCH = 5_000  # rows
 # Polars reads Parquet's JSON as bytes; DuckDB writes a sum of integers as a fraction that may be another number.
@@ -31,8 +32,9 @@ def write_answer(
     """Run one statement and write its result to stdout, or to a file, which is whole or not there.
 
     CSV in a file or a pipe has each value exactly, also one that begins with ``=``, which a spreadsheet would run as a
-    formula: a mark before it would change the data. JSON has escapes for controls, which are the same value; a column
-    of JSON is JSON in it, not a text.
+    formula: a mark before it would change the data; lists, structs and maps are JSON in it. JSON has escapes for
+    controls, which are the same value; a column of JSON is JSON in it, not a text. NaN and infinite numbers are null in
+    JSON, and counted on stderr.
 
     Args:
         con: The connection to the store's tables.
@@ -56,7 +58,7 @@ def write_answer(
 
 def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limit: int) -> None:
     heads = [column[0] for column in result.description or []]
-    types = [str(column[1]) for column in result.description or []]
+    kinds = [column[1] for column in result.description or []]
     if format in FOR_PEOPLE:
         rows = result.fetchmany(limit + 1)
         if heads == ["explain_key", "explain_value"] or heads[:1] == ["physical_plan"]:  # a drawing of many lines
@@ -65,14 +67,20 @@ def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limi
         if heads in (["Count"], ["Success"]) and len(rows) < 2:  # of a statement that changes something
             out.write(f"done: {rows[0][0]} rows\n" if heads == ["Count"] and rows else "done\n")
             return
-        _show_rows(Result(heads, types, rows[:limit]), format, out, more=len(rows) > limit)
-    elif format == "csv":
+        shown = Result(heads, [str(kind) for kind in kinds], _as_texts(rows[:limit], kinds, str))
+        _show_rows(shown, format, out, more=len(rows) > limit)
+        return
+    no_numbers = NoNumbers()
+    if format == "csv":
         writer = csv.writer(OnTerminal(out) if out.isatty() else out, lineterminator="\n")
         writer.writerow(heads)
         for rows in _batches(result):
-            writer.writerows(rows)
+            writer.writerows(_as_texts(rows, kinds, no_numbers))
     else:
-        _to_json(_batches(result), heads, types, out, lines=format == "jsonl")
+        writers = [json_writer(kind, no_numbers) for kind in kinds]
+        _to_json(_batches(result), heads, writers, out, lines=format == "jsonl")
+    if no_numbers.count:
+        say(f"warning: {no_numbers.sentence()}", err=True)
 
 
 def _show_rows(result: Result, format: str, out: TextIO, *, more: bool) -> None:
@@ -91,29 +99,41 @@ def _show_rows(result: Result, format: str, out: TextIO, *, more: bool) -> None:
 
 
 def _to_json(
-    batches: Iterator[list[tuple]], heads: Sequence[str], types: Sequence[str], out: TextIO, *, lines: bool
+    batches: Iterator[list[tuple]], heads: Sequence[str], writers: Sequence[Writer], out: TextIO, *, lines: bool
 ) -> None:
     """Write rows as JSON: an object a line, or one list of objects."""
-    is_json = [kind == "JSON" for kind in types]
-    keys = [json_text(head) for head in heads]
+    keys = [json_text(head) for head in _distinct(heads)]
     before = "" if lines else "[\n"
     for rows in batches:
         for row in rows:
-            values = (_json_value(*one) for one in zip(row, is_json, strict=True))
-            out.write(f"{before}{{{', '.join(f'{key}: {value}' for key, value in zip(keys, values, strict=True))}}}")
+            parts = (f"{key}: {write(value)}" for key, write, value in zip(keys, writers, row, strict=True))
+            out.write(f"{before}{{{', '.join(parts)}}}")
             before = "\n" if lines else ",\n"
     out.write(("\n" if before == "\n" else "") if lines else ("\n]\n" if before != "[\n" else "[]\n"))
 
 
-def _json_value(value: Any, is_json: bool) -> str:
-    """Return a value as JSON on one line; the text of a JSON column is JSON already."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if not is_json or value is None:
-        return json_text(value, default=str)
-    if "\n" in value or "\r" in value:  # between its parts: in a text they are escaped
-        value = json.dumps(json.loads(value), ensure_ascii=False)
-    return safe_json(value)
+def _distinct(heads: Sequence[str]) -> list[str]:
+    """Return the names of columns, of which a join may have one twice, as Parquet gets them: ``a``, ``a_1``."""
+    names: dict[str, str] = {}
+    for head in heads:
+        tries = (head, *(f"{head}_{number}" for number in range(1, len(heads) + 1)))
+        name = next(name for name in tries if name.lower() not in names)
+        names[name.lower()] = name
+    return [*names.values()]
+
+
+def _as_texts(rows: list[tuple], kinds: "Sequence[DuckDBPyType]", no_number: Callable[[float | str], str]) -> list[Any]:
+    """Return rows with JSON for lists, structs and maps, and what DuckDB prints for bytes; the rest as it is."""
+    texts: dict[int, Callable[[Any], str]] = {
+        at: json_writer(kind, no_number) for at, kind in enumerate(kinds) if kind.id in NESTED
+    }
+    texts |= {at: blob_text for at, kind in enumerate(kinds) if kind.id == "blob"}
+    if not texts:
+        return rows
+    return [
+        [texts[at](value) if at in texts and value is not None else value for at, value in enumerate(row)]
+        for row in rows
+    ]
 
 
 def _batches(result: "duckdb.DuckDBPyConnection") -> Iterator[list[tuple]]:

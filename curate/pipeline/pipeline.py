@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from curate.algorithms.how_far import shown_on
 from curate.models.failures import Failures
 from curate.pipeline.run_record import RunRecord
 from curate.pipeline.stage_spec import RunContext, StageSpec
@@ -82,7 +83,8 @@ def write_stage(spec: StageSpec, writer: StageWriter, run: RunContext) -> str:
 
     It has the summary, counts of what was found, failed requests by reason, and what is missing.
     """
-    result = spec.build(writer, run)
+    with shown_on(run.progress, spec.label):
+        result = spec.build(writer, run)
     counts = [f"{what}: {count:,}" for what, count in writer.info.get("counts", {}).items()]
     failures = Failures(spec.label, 0, writer.info.get("failed", Counter())).summary()
     return "; ".join(filter(None, [result, *counts, failures, spec.key.get("missing")]))

@@ -1,4 +1,4 @@
-"""What changed between two runs: the recipe, the rows that entered and left, the scores that moved, the cost."""
+"""What changed between two runs: the recipe, the sources' content, the rows, the scores that moved, the cost."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.storage.changed_sources import changed_sources
 from curate.storage.records import RunInfo
 from curate.storage.run_stages import stages_of_run
 from curate.storage.sql_views import FINISHED
@@ -28,6 +29,7 @@ class RunChanges:
         before: The record of the first run.
         after: The record of the second.
         settings: The recipe's values that differ: where, before, after; JSON text, null for what is not there.
+        sources: The sources whose content changed: ``source`` (its path), ``rows_before``, ``rows_after``.
         tables: A row for each table and dataset: ``what``, ``before``, ``after`` (rows), ``entered``, ``left``, and
             ``moved`` (to another split).
         rows: A row for each that entered, left or moved: ``what``, ``change``, ``row_id``, ``text``, ``why`` (the
@@ -40,6 +42,7 @@ class RunChanges:
     before: RunInfo
     after: RunInfo
     settings: pl.DataFrame
+    sources: pl.DataFrame
     tables: pl.DataFrame
     rows: pl.DataFrame
     scores: pl.DataFrame
@@ -87,7 +90,8 @@ def run_changes(store: Store, before: RunInfo, after: RunInfo) -> RunChanges:
     old, new = stages_of_run(store, before), stages_of_run(store, after)
     tables, rows = _rows(old, new)
     scores, moves = _scores(old, new)
-    return RunChanges(before, after, _settings(before, after), tables, rows, scores, moves)
+    settings, sources = _settings(before, after), changed_sources(before, after)
+    return RunChanges(before, after, settings, sources, tables, rows, scores, moves)
 
 
 def _run(runs: list[RunInfo], text: str) -> RunInfo:

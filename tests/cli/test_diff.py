@@ -13,6 +13,7 @@ prompts: [{source: rows.jsonl}]
 completions: [{score: length}]
 datasets: {sft: {type: sft, where: length > %d}}
 """
+SOURCES = "[{source: {path: rows.jsonl, limit: %d}}, {source: more.jsonl}]"
 ROWS = [{"prompt": f"question {n}", "completion": "x " * n} for n in range(1, 9)]
 
 
@@ -46,6 +47,25 @@ def test_rows_that_entered_and_left_with_the_reason(two):
     assert all("datasets.sft" in row["why"] and "length > 4" in row["why"] for row in left)
     assert [row["where"] for row in found["settings"]] == ["datasets.sft.where"]
     assert found["scores"] == [{"scorer": "length", "rows": 7, "moved": 0, "mean_before": 4.0, "mean_after": 4.0}]
+
+
+def test_a_file_whose_content_changed_is_named(two, tmp_path):
+    (source,) = json.loads(call(two, "diff", "--json").out)["sources"]
+    assert source == {"source": "rows.jsonl", "rows_before": 7, "rows_after": 8}
+    shown = call(two, "diff").out
+    assert "Files and sources whose content changed" in shown and "rows.jsonl" in shown
+    (tmp_path / "more.jsonl").write_text(json.dumps({"prompt": "one", "completion": "x"}) + "\n")
+    (tmp_path / "a.yaml").write_text((RECIPE % 0).replace("[{source: rows.jsonl}]", SOURCES % 2))
+    for last in (
+        "z",
+        "y",
+    ):  # the third row is beyond the limit; the name of a source and its weight are not its content
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*ROWS[:2], {"prompt": last}]))
+        assert call(tmp_path, "run", "a.yaml").code == 0
+    assert json.loads(call(tmp_path, "diff", "--json").out)["sources"] == []
+    (tmp_path / "a.yaml").write_text((RECIPE % 0).replace("[{source: rows.jsonl}]", SOURCES % 3))
+    assert call(tmp_path, "run", "a.yaml").code == 0
+    assert json.loads(call(tmp_path, "diff", "--json").out)["sources"] == []  # the recipe has changed: it says so
 
 
 def test_runs_are_named_by_their_start_or_their_recipe(two):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -47,3 +48,15 @@ def test_the_doctor_says_what_is_lost_and_repairs(damaged):
     again = call(damaged, "doctor")
     assert again.code == 0 and "no damage: 1 stages and 1 runs are whole" in again.out
     assert '"n": 0' in call(damaged, "sql", "SELECT count(*) AS n FROM scores", "--format", "json").out
+
+
+def test_a_repair_gives_an_older_catalogue_the_views_of_now(damaged):
+    call(damaged, "doctor", "--repair")
+    catalogue = damaged / "store" / "gristmill.duckdb"
+    catalogue.unlink()
+    with duckdb.connect(str(catalogue)) as con:
+        con.execute("CREATE VIEW prompts AS SELECT 1 AS old")
+    assert "no damage" in call(damaged, "doctor", "--repair").out
+    with duckdb.connect(str(catalogue), read_only=True) as con:
+        assert con.execute("SELECT prompt FROM candidates").fetchall() == []
+        assert con.execute("SELECT prompt FROM prompts").fetchall() == [("hi",)]

@@ -10,6 +10,7 @@ pairs are too many. Bands are processed in parallel, each with one number a row 
 
 import numpy as np
 
+from curate.algorithms.how_far import each_told
 from curate.algorithms.near_duplicates.bucket_entries import BucketEntries, count_pairs, list_pairs
 from curate.algorithms.near_duplicates.large_buckets import reduce_pairs
 from curate.algorithms.near_duplicates.pair_comparison import (
@@ -20,7 +21,6 @@ from curate.algorithms.near_duplicates.pair_comparison import (
     compare_pairs,
     component_labels,
 )
-from curate.algorithms.parallel import each
 from curate.algorithms.text.shingles import CONTENT
 
 CROWDED = 32  # rows in the largest bucket that is turned into pairs at once
@@ -70,7 +70,7 @@ def _candidate_pairs(search: PairSearch, keys: np.ndarray, crowded: int) -> tupl
         out = out[: bucket_pairs(packed, small, keys, search.text_row, band, search.known, out)].copy()
         return out, [(packed[low:high] & LOW).astype(np.int32) for low, high in large]
 
-    results = each(band_buckets, range(keys.shape[1] - CONTENT))
+    results = each_told(band_buckets, range(keys.shape[1] - CONTENT), len(search.text_row))
     large = [rows for _, band in results for rows in band]
     row = np.concatenate([np.zeros(0, np.int32), *large])
     bucket = np.repeat(np.arange(len(large), dtype=np.int32), [len(rows) for rows in large])

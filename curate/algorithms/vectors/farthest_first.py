@@ -7,6 +7,7 @@ farthest row is at least as far as any row outside can be. Only then are all row
 
 import numpy as np
 
+from curate.algorithms.how_far import how_far
 from curate.algorithms.vectors.cosine_bounds import shorten
 from curate.algorithms.vectors.nearest_kept import update_nearest
 
@@ -40,6 +41,7 @@ def farthest_first(
     closest, nearest = np.full(len(vectors), -np.inf, np.float32), np.zeros(len(vectors), np.int64)
     free, end, updated = np.zeros(len(vectors), bool), 0, 0
     picks, copies = np.array([start]), np.zeros(0, np.int64)
+    how_far(0, count)
     for phase in phases:
         free[phase] = True
         end = min(count, end + len(phase))
@@ -53,6 +55,7 @@ def farthest_first(
             else:
                 new = _pick_from_front(vectors, short, closest, weight, far * weight, left)
                 picks = np.concatenate((picks, new))
+            how_far(len(picks) + len(copies), count)
     update_nearest(vectors, short, picks[updated:], updated, closest, nearest)
     return np.concatenate((picks, copies)), picks[nearest], closest
 

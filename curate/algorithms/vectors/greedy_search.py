@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from curate.algorithms.how_far import how_far
+
 FRONT = 512  # rows in the front at least, and picks between two full updates at most
 SHARE = 64  # at least one in so many of all rows is in the front
 
@@ -42,10 +44,12 @@ def greedy_search(gains: Gains, rows: int, start: list[int], count: int) -> np.n
         count: How many rows to pick in all, at most ``rows``.
     """
     picks, added, picked = list(start), 0, np.zeros(rows, bool)
+    how_far(0, count)
     while True:
         picked[picks[added:]] = True
         gain = gains.add(np.array(picks[added:], np.int64))
         added = len(picks)
+        how_far(added, count)
         if added >= count:
             return picked
         most = min(count - added, gains.most_picks)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from curate.algorithms.how_far import how_far
 from curate.algorithms.parallel import in_blocks
 from curate.algorithms.vectors.hyperplanes import BandPlan, plan_bands, share_bucket
 from curate.algorithms.vectors.places import Buckets, Decisions, Places, SignBits
@@ -126,6 +127,7 @@ def _compare_in_full(places: Places, limit: int, decisions: Decisions) -> int:
 
     vectors, rows, known = places.vectors, places.rows, places.known
     low, left = 0, limit
+    how_far(0, len(rows))
     while low < len(rows) and left:
         high = min(low + BLOCK, known) if low < known else min(low + BLOCK, len(rows))
         if high <= known:
@@ -140,6 +142,7 @@ def _compare_in_full(places: Places, limit: int, decisions: Decisions) -> int:
             compare_with_kept(block @ vectors[rows[some]].T, places, low, some, decisions)
         low, count = decide_block(block @ block.T, places, low, left, decisions)
         left -= count
+        how_far(low, len(rows))
     return low
 
 
@@ -152,6 +155,7 @@ def _compare_in_buckets(places: Places, limit: int, plan: BandPlan, decisions: D
     bits = SignBits(np.empty((count, turns * width // 64), np.uint64), plan.size, plan.cutoff)
     buckets = Buckets(np.zeros((plan.bands, 1 << plan.size), np.int32), np.empty((count, plan.bands), np.int32))
     low, left = 0, limit
+    how_far(0, count)
     while low < count and left:
         high = min(low + CHUNK, count)
 
@@ -162,4 +166,5 @@ def _compare_in_buckets(places: Places, limit: int, plan: BandPlan, decisions: D
         in_blocks(high - low, PART, prepare)
         low, kept = decide_chunk(places, bits, buckets, low, high, left, decisions)
         left -= kept
+        how_far(low, count)
     return low, bits.words

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from curate.algorithms.how_far import how_far
 from curate.algorithms.parallel import in_blocks
 from curate.algorithms.vectors.graphs import NeighbourHeaps
 
@@ -49,6 +50,7 @@ def _among_themselves(heaps: NeighbourHeaps, short: np.ndarray) -> None:
 
     count = len(short)
     height = min(max(STRIP // count, 32), BLOCK // 2)
+    how_far(0, count)
     for low in range(0, count, height):
         high = min(low + height, count)
         bounds = short[low:high] @ short[low:].T
@@ -62,3 +64,4 @@ def _among_themselves(heaps: NeighbourHeaps, short: np.ndarray) -> None:
 
         in_blocks(high - low, -(-(high - low) // 8), across)
         in_blocks(count - high, BLOCK, down)
+        how_far(int(count - (count - high) ** 2 / count), count)  # a row has fewer to be compared with than one before

@@ -1,5 +1,7 @@
 """``gristmill sql`` and ``show``: what is asked, in which format it is answered, and the shell."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 
 from curate.storage.store import Store
 from tests.command import ROOT, call, mistake
-from tests.pseudo_terminal import CTRL_D, Terminal
+from tests.pseudo_terminal import Terminal
 
 IDS = [f"p_{number:020x}" for number in range(60)]
 LONG = "why is the sky blue and the sea green, and what has the moon to do with it " * 4
@@ -55,6 +57,49 @@ def test_columns_of_json_are_json_so_that_a_dump_trains_as_it_is(asked):
     assert json.loads(resolved) == {"resolved": {"seed": 7}, "seed": 7}
 
 
+NESTED = r"""SELECT list(metadata) AS j, MAP {1: time '10:00'} AS m, MAP {[1]: 2} AS k, '\xAB"a'::BLOB AS b,
+    {'d': date '2020-01-01', 'n': [1.5::DOUBLE, 'nan'], 'm': any_value(metadata)} AS s, '-inf'::FLOAT AS f,
+    row(1, 'x') AS r, union_value(u := ['\x00'::BLOB]) AS u, ('{"v": NaN,' || chr(10) || '"t": "nan"}')::JSON AS n
+    FROM prompts WHERE line < 2"""
+AS_JSON = {
+    "j": [{"n": 1}, {"n": 1}],
+    "s": {"d": "2020-01-01", "n": [1.5, None], "m": {"n": 1}},
+    "m": {"1": "10:00:00"},
+    "k": {"[1]": 2},
+    "b": "\\xAB\\x22a",
+    "f": None,
+    "r": [1, "x"],
+    "u": ["\\x00"],
+    "n": {"v": None, "t": "nan"},
+}
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_nested_values_are_json_and_nan_is_null(asked, format):
+    found = call(asked, "sql", NESTED, "--format", format)
+    (row,) = [json.loads(found.out)] if format == "jsonl" else json.loads(found.out)
+    assert row == AS_JSON
+    assert found.err == "warning: 3 numbers are NaN or infinite, which JSON has not; null is written instead\n"
+
+
+def test_a_name_that_comes_twice_loses_no_value(asked, tmp_path):
+    query = 'SELECT 1 AS a, 2 AS a_1, 3 AS "A", 4 AS a'
+    row = json.loads(call(asked, "sql", query, "--format", "jsonl").out)
+    assert row == {"a": 1, "a_1": 2, "A_2": 3, "a_3": 4}
+    call(asked, "sql", query, "-o", tmp_path / "x.parquet")
+    assert pl.read_parquet(tmp_path / "x.parquet").row(0, named=True) == row
+
+
+def test_csv_and_tables_have_json_and_hex(asked):
+    found = call(asked, "sql", NESTED, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(found.out))
+    assert {key: json.loads(row[key]) for key in "jsmkru"} == {key: AS_JSON[key] for key in "jsmkru"}
+    assert (row["b"], row["f"]) == (AS_JSON["b"], "-inf") and "1 number is NaN" in found.err
+    found = call(asked, "sql", NESTED.replace("FROM prompts", ", b AS b2 FROM prompts"), "--format", "markdown")
+    assert found.err == "" and "b'" not in found.out and found.out.count(r"\\xAB\\x22a") == 2
+    assert "[1.5, nan\\]".replace("[", "\\[") in found.out and "datetime" not in found.out
+
+
 def test_parquet_has_json_as_text(asked, tmp_path):
     call(asked, "sql", "SELECT messages FROM prompts", "--format", "parquet", "-o", tmp_path / "x.parquet")
     assert pl.read_parquet(tmp_path / "x.parquet")["messages"].to_list() == [TURN] * 60
@@ -67,6 +112,22 @@ def test_ids_and_numbers_are_whole_in_every_width(asked, monkeypatch, columns):
     assert all(len(line) <= int(columns) for line in shown.splitlines()) and all(one in shown for one in IDS[:3])
     shown = call(asked, "show", "prompts").out
     assert all(len(line) <= int(columns) for line in shown.splitlines()) and all(one in shown for one in IDS[:10])
+
+
+@pytest.mark.parametrize(
+    ("columns", "lacks"), [(100, ""), (60, "seconds, new tokens, requests, reused)"), (45, "command")]
+)
+def test_the_overview_fits_and_says_what_it_lacks(asked, tmp_path, monkeypatch, columns, lacks):
+    store = Store(tmp_path / "store")
+    (run,) = Store(asked / "store").runs()
+    run["run_id"] = run_id = "20261130-072829-394-constraints"
+    run["stages"] = []
+    store.save_run(run)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = call(tmp_path, "show").out
+    lines = [line for line in shown.splitlines() if not line.startswith(("store ", "/"))]
+    assert max(map(len, lines)) <= columns and run_id in shown and "decision_history" in shown
+    assert lacks in " ".join(shown.split()) and ("--columns all" in " ".join(shown.split())) == bool(lacks)
 
 
 def test_there_may_be_several_statements_and_records(asked):
@@ -94,14 +155,22 @@ def test_mistakes_are_one_line(asked, tmp_path):
     assert "did you mean 'jsonl'?" in mistake(call(asked, "sql", "SELECT 1", "--format", "jsonll"))
     assert "the query is empty" in mistake(call(asked, "sql", " ; "))
     assert "did you mean 'prompt'?" in mistake(call(asked, "show", "prompts", "--columns", "promt"))
+    assert "no column of prompts called 'PROMT'; did you mean 'prompt'?" in mistake(
+        call(asked, "show", "prompts", "--columns", "PROMT")
+    )
+    assert mistake(call(asked, "show", "--columns", "a", "--format", "csv")).startswith("show: --columns, --format: ")
+    assert "expected a table" in mistake(call(asked, "show", "-n", "3"))
+    (tmp_path / "a b.sql").write_text("SELECT 1")
+    assert mistake(call(tmp_path, "sql", "a b.sql")).endswith("-f 'a b.sql' answers its statements")
+    assert "File name too long" not in call(asked, "sql", f"SELECT 1 -- {'x' * 5000}").err
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     assert "not UTF-8 (byte 8)" in mistake(call(asked, "sql", "-f", tmp_path / "latin.sql"))
 
 
 def test_columns_and_formats_of_show(asked):
-    out = call(asked, "show", "prompts", "--columns", "line,prompt_id", "-n", "2", "--format", "csv").out
+    out = call(asked, "show", "prompts", "--columns", "LINE, Prompt_Id", "-n", "2", "--format", "csv").out
     assert out == f"line,prompt_id\n0,{IDS[0]}\n1,{IDS[1]}\n"
-    assert "family" in call(asked, "show", "prompts", "--columns", "all", "-n", "1").out
+    assert "family" in call(asked, "show", "prompts", "--columns", "All", "-n", "1").out
     assert "| 0 |" in call(asked, "show", "prompts", "--columns", "line", "-n", "1", "--format", "markdown").out
 
 
@@ -124,7 +193,7 @@ def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
     assert "error: SQL: Parser Error" in shell.until("gristmill> ")
     shell.type(".formt csv\n")
     assert "did you mean '.format'?" in shell.until("gristmill> ")
-    shell.type(".format csv\n")
+    shell.type(".for\t cs\t\n")
     shell.until("gristmill> ")
     shell.type("SELECT prompt_id, line FROM prompts LIMIT 1;\n")
     assert f"{IDS[0]},0" in shell.until("gristmill> ")
@@ -132,7 +201,10 @@ def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
     assert "prompt_id" in shell.until("...> ")
     shell.type("FROM prompts LIMIT 1;\n")
     assert IDS[0] in shell.until("gristmill> ")
-    shell.type(CTRL_D)
+    shell.type("SELECT 1 AS\nexit\n;\n")  # within a statement it is a name
+    shell.until("exit")
+    shell.until("gristmill> ")
+    shell.type("Quit;\n")
     assert shell.end() == 0
     history = tmp_path / "gristmill" / "sql_history"
     assert "FROM prompts;" in history.read_text() and history.stat().st_mode & 0o077 == 0
