@@ -57,8 +57,9 @@ def test_what_the_console_prints_is_the_text(name, text):
     console.print(table(name, [name], [(text,)]))
     console.print(text)
     assert not STEERING.search(out.getvalue().replace("\n", ""))
+    shown = " ".join(out.getvalue().split())  # a tab is fewer spaces after a wide character
     for line in terminal_text(text).split("\n"):
-        assert line.expandtabs(8).strip() in out.getvalue()
+        assert " ".join(line.split()) in shown
 
 
 @given(st.text())
