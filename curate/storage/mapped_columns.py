@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from curate.storage.files import disk_failed
 from curate.storage.store import Store
@@ -30,6 +29,8 @@ def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
     Raises:
         Failed: The disk is full.
     """
+    import pyarrow as pa  # takes a tenth of a second to load: only where it is used
+
     schema = pa.schema([("text", pa.large_string())])
     with tempfile.TemporaryFile(dir=store.path) as file:
         try:
@@ -79,6 +80,8 @@ def _allocate(file: int, size: int) -> None:
 
 def as_series(values: np.ndarray, name: str) -> pl.Series:
     """Return an array (``n`` x ``d``) as a Series of ``Array(..., d)`` with ``n`` rows, without copying it."""
+    import pyarrow as pa
+
     rows, width = values.shape
     flat = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
     kind = pl.Array(pl.Series(np.zeros(0, values.dtype)).dtype, width)

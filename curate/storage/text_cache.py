@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pyarrow.parquet import write_table
 
 from curate.storage.damage import Damaged, files_damage
 from curate.storage.files import disk_failed, sync
@@ -94,6 +93,8 @@ def _index(folder: Path) -> pl.DataFrame:
 
 def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
     """Write a file of values; return its part of the index."""
+    from pyarrow.parquet import write_table  # takes a tenth of a second to load: only where it is used
+
     name = f"{fingerprint(hashes.to_list())[:16]}.parquet"
     hidden = folder / f".{name}"
     try:
