@@ -15,8 +15,8 @@ from schemas.rows import COMPLETIONS, HISTORY_TABLES, STAGE_TABLES
 FOLDER = Path(__file__).parent / "views"
 # In the order in which they are made: a view is made after those that it reads.
 NAMED = (
-    "decision_history", "embeddings", "candidates", "drop_reason", "dropped", "funnel", "duplicates", "pairs",
-    "leaderboard", "k_curve", "why", "nearest",
+    "decision_history", "embeddings", "candidates", "drop_reason", "dropped", "funnel", "duplicates", "leaks",
+    "last_question", "examples", "pairs", "trained_on", "leaderboard", "k_curve", "why", "nearest",
 )  # fmt: skip
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 EVERYTHING = (*TABLES, *NAMED)
