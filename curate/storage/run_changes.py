@@ -31,7 +31,8 @@ class RunChanges:
         tables: A row for each table and dataset: ``what``, ``before``, ``after`` (rows), ``entered``, ``left``, and
             ``moved`` (to another split).
         rows: A row for each that entered, left or moved: ``what``, ``change``, ``row_id``, ``text``, ``why`` (the
-            stage and the reason of the decision that dropped it, where there is one).
+            reason and the stage of the decision that dropped it; of a row that left without one, what it was made of
+            and is not there any more).
         scores: A row for each scorer: ``scorer``, ``rows`` (that both have), ``moved``, ``mean_before`` and
             ``mean_after``.
         moves: A row for each score that moved, the largest first: ``row_id``, ``scorer``, ``before``, ``after``.
@@ -130,7 +131,13 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
     """Return the counts of each table and dataset, and the rows that entered, left or moved."""
     counts, changed = [], []
     held, holds = _keyed(old), _keyed(new)
-    dropped = _decisions(new)
+    dropped = dropping_decisions(new)
+    made = pl.concat([holds.get(table, EMPTY)["row_id"] for table in ("prompts", "completions")])
+    lost = pl.col("ids").filter(~pl.col("ids").is_in(made.implode())).str.head(2)
+    gone = (
+        pl.when((lost == "p_").any()).then(pl.lit("its prompt is gone"))
+        .when((lost == "c_").any()).then(pl.lit("its answer is gone"))
+    )  # fmt: skip
     for what in dict.fromkeys([*held, *holds]):
         a, b = held.get(what, EMPTY), holds.get(what, EMPTY)
         entered, left = b.join(a, on="row_id", how="anti"), a.join(b, on="row_id", how="anti")
@@ -141,7 +148,8 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
             whys = rows.select("row_id", "ids", "text").explode("ids", empty_as_null=True)
             whys = whys.join(dropped, left_on="ids", right_on="row_id", how="left", maintain_order="left")
             first = whys.group_by("row_id", maintain_order=True).agg(
-                pl.col("text").first(), pl.col("why").drop_nulls().first()
+                pl.col("text").first(),
+                pl.coalesce(pl.col("why").drop_nulls().first(), gone if change == "left" else None),
             )
             changed.append(
                 first.select(what=pl.lit(what), change=pl.lit(change), row_id="row_id", text="text", why="why")
@@ -181,11 +189,11 @@ def _keyed(stages: list[Stage]) -> dict[str, pl.DataFrame]:
     return {what: pl.concat(found).unique("row_id", keep="first", maintain_order=True) for what, found in parts.items()}
 
 
-def _decisions(stages: list[Stage]) -> pl.DataFrame:
+def dropping_decisions(stages: list[Stage]) -> pl.DataFrame:
     """Return the first decision that dropped each row, as ``why``."""
     empty = pl.DataFrame(schema={"row_id": pl.String, "why": pl.String})
     found = [
-        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}: {}", "stage", "reason"))
+        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}, by {}", "reason", "stage"))
         for stage in stages
         if stage.rows("decisions")
     ]
