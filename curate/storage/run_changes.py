@@ -1,12 +1,10 @@
 """What changed between two runs: the recipe, the rows that entered and left, the scores that moved, the cost."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
+from curate.storage.recipe_changes import recipe_changes
 from curate.storage.records import RunInfo
 from curate.storage.run_stages import stages_of_run
 from curate.storage.sql_views import FINISHED
@@ -27,7 +25,7 @@ class RunChanges:
     Attributes:
         before: The record of the first run.
         after: The record of the second.
-        settings: The recipe's values that differ: where, before, after; JSON text, null for what is not there.
+        settings: The recipe's values that differ (``recipe_changes``).
         tables: A row for each table and dataset: ``what``, ``before``, ``after`` (rows), ``entered``, ``left``, and
             ``moved`` (to another split).
         rows: A row for each that entered, left or moved: ``what``, ``change``, ``row_id``, ``text``, ``why`` (the
@@ -88,7 +86,7 @@ def run_changes(store: Store, before: RunInfo, after: RunInfo) -> RunChanges:
     old, new = stages_of_run(store, before), stages_of_run(store, after)
     tables, rows = _rows(old, new)
     scores, moves = _scores(old, new)
-    return RunChanges(before, after, _settings(before, after), tables, rows, scores, moves)
+    return RunChanges(before, after, recipe_changes(before, after), tables, rows, scores, moves)
 
 
 def _run(runs: list[RunInfo], text: str) -> RunInfo:
@@ -101,30 +99,6 @@ def _run(runs: list[RunInfo], text: str) -> RunInfo:
     if not found:
         raise unknown("run or recipe (in the store) called", text, [run["run_id"] for run in reversed(runs)])
     raise UserError(f"{text!r} begins the ids of {len(found)} runs: {', '.join(run['run_id'] for run in found[:4])}")
-
-
-def _settings(before: RunInfo, after: RunInfo) -> pl.DataFrame:
-    """Return the values of the two recipes that differ."""
-    found = _differences(before.get("resolved") or {}, after.get("resolved") or {})
-    schema = {"where": pl.String, "before": pl.String, "after": pl.String}
-    return pl.DataFrame([*found], schema=schema, orient="row")
-
-
-def _differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield where two values differ, as JSON: within mappings by key, within lists of as many entries by place."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            if key != "line":  # of the recipe's file
-                yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(one, other, f"{place}[{number}]")
-    elif old != new:
-        yield place, _json(old), _json(new)
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:
