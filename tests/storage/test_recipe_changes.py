@@ -1,5 +1,7 @@
 """What changed in a recipe: steps that came and went, settings of those that stayed."""
 
+from typing import Any
+
 from curate.storage.recipe_changes import recipe_changes
 
 
@@ -8,7 +10,8 @@ def step(verb, use=None, **settings):
 
 
 def changes(old, new):
-    return recipe_changes({"resolved": old}, {"resolved": new}).rows()
+    runs: list[Any] = [{"resolved": old}, {"resolved": new}]
+    return recipe_changes(*runs).rows()
 
 
 def test_a_step_that_came_or_went_is_shown_alone():
