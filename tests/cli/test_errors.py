@@ -391,7 +391,7 @@ def test_a_folder_that_is_no_store(tmp_path):
         (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),
         (["sql", "SELECT 1", "--output", "no/such/folder.csv"], ["no/such"]),
         (["show", "prompt"], ["no table or dataset 'prompt'", "did you mean 'prompts'?"]),
-        (["steps", "scores"], ["no kind of step 'scores'", "did you mean 'score'?"]),
+        (["steps", "scores"], ["no kind of step, and no step 'scores'", "did you mean 'score'?"]),
         (["init", "dmo"], ["no shipped recipe 'dmo'", "did you mean 'demo'?"]),
         (["why", "c_nothing"], ["no row 'c_nothing'", "c_ (completions)"]),
         (["why", "c_"], ["'c_' is the start of several ids"]),
