@@ -229,6 +229,16 @@ def test_the_latest_evaluation_of_a_model_counts(store):
     assert ask(store, "SELECT mean, run_id FROM leaderboard") == [(1.0, "2")]
 
 
+def test_few_prompts_have_a_change_but_no_interval(store):
+    started = {"training_id": "t1", "name": "m", "model": "base", "base": "base@1"}
+    rows = [row for scorer in ("behaviour/loss", "x") for row in evaluated("m", "t1", [0.5] * 6, scorer)]
+    base = [row for scorer in ("behaviour/loss", "x") for row in evaluated("base", None, [0.25] * 6, scorer)]
+    record(store, "1", write(store, "evaluate", "a", trainings=[started], evaluations=rows + base), command="evaluate")
+    found = ask(store, "SELECT scorer, model, change, low, high FROM leaderboard")
+    assert [row[0] for row in found] == ["x", "x", "behaviour/loss", "behaviour/loss"], "gristmill's own come last"
+    assert found[0] == ("x", "m", 0.25, None, None)
+
+
 def test_tables_of_history_have_the_run_that_made_a_row(store):
     stages = [
         write(store, "evaluate", "a", evaluations=evaluated("m", None, [1.0]), trainings=[{"training_id": "t1"}]),
