@@ -106,24 +106,20 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
     counts, changed = [], []
     held, holds = _keyed(old), _keyed(new)
     dropped = dropping_decisions(new)
-    made = pl.concat([holds.get(table, EMPTY)["row_id"] for table in ("prompts", "completions")])
-    lost = pl.col("ids").filter(~pl.col("ids").is_in(made.implode())).str.head(2)
-    gone = (
-        pl.when((lost == "p_").any()).then(pl.lit("its prompt is gone"))
-        .when((lost == "c_").any()).then(pl.lit("its answer is gone"))
-    )  # fmt: skip
+    gone = _gone(holds)
     for what in dict.fromkeys([*held, *holds]):
         a, b = held.get(what, EMPTY), holds.get(what, EMPTY)
         entered, left = b.join(a, on="row_id", how="anti"), a.join(b, on="row_id", how="anti")
         both = b.join(a.select("row_id", earlier="split"), on="row_id")
         moved = both.filter(pl.col("split").ne_missing(pl.col("earlier")))
+        lost = gone if what in holds else pl.lit(f"its {what.partition(' ')[0]} is gone")
         counts.append((what, a.height, b.height, entered.height, left.height, moved.height))
         for change, rows in (("entered", entered), ("left", left), ("moved", moved)):
             whys = rows.select("row_id", "ids", "text").explode("ids", empty_as_null=True)
             whys = whys.join(dropped, left_on="ids", right_on="row_id", how="left", maintain_order="left")
             first = whys.group_by("row_id", maintain_order=True).agg(
                 pl.col("text").first(),
-                pl.coalesce(pl.col("why").drop_nulls().first(), gone if change == "left" else None),
+                pl.coalesce(pl.col("why").drop_nulls().first(), lost if change == "left" else None),
             )
             changed.append(
                 first.select(what=pl.lit(what), change=pl.lit(change), row_id="row_id", text="text", why="why")
@@ -131,6 +127,14 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
     schema = {"what": pl.String} | dict.fromkeys(("before", "after", "entered", "left", "moved"), pl.Int64)
     empty = pl.DataFrame(schema=dict.fromkeys(("what", "change", "row_id", "text", "why"), pl.String))
     return pl.DataFrame(counts, schema=schema, orient="row"), pl.concat([empty, *changed])
+
+
+def _gone(holds: dict[str, pl.DataFrame]) -> pl.Expr:
+    """Return which part of a row is not among the rows of a run, in words; null where all are."""
+    made = pl.concat([holds.get(table, EMPTY)["row_id"] for table in ("prompts", "completions")])
+    lost = pl.col("ids").filter(~pl.col("ids").is_in(made.implode())).str.head(2)
+    prompt, answer = (pl.when((lost == start).any()) for start in ("p_", "c_"))
+    return pl.coalesce(prompt.then(pl.lit("its prompt is gone")), answer.then(pl.lit("its answer is gone")))
 
 
 EMPTY = pl.DataFrame(schema={"row_id": pl.String, "split": pl.String, "text": pl.String, "ids": pl.List(pl.String)})

@@ -72,6 +72,10 @@ def test_a_row_whose_answer_or_prompt_is_gone_says_so(tmp_path):
     }
     told = [call(tmp_path, "why", row["row_id"]).out for row in left]
     assert all("not made in run" in one for one in told)
+    (tmp_path / "a.yaml").write_text((RECIPE % 0).replace("{sft:", "{other:"))
+    assert call(tmp_path, "run", "a.yaml").code == 0
+    found = json.loads(call(tmp_path, "diff", "--json").out)["rows"]
+    assert {row["why"] for row in found if row["what"] == "dataset sft"} == {"its dataset is gone"}
 
 
 def test_runs_are_named_by_their_start_or_their_recipe(two):
