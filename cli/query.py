@@ -65,7 +65,7 @@ def show(
     ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[
-        int | None, typer.Option("--rows", "-n", help="How many rows to show: 10, of figures 100.", min=1)
+        int | None, typer.Option("--rows", "--limit", "-n", help="How many rows to show: 10, of figures 100.", min=1)
     ] = None,
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
@@ -73,7 +73,7 @@ def show(
     format: Format = None,
     recipe: RecipeName = None,
 ) -> None:
-    """Show what the store holds, or the first rows of one table or dataset.
+    """Show what the store holds, or rows of a table or a dataset.
 
     A person is shown the last turn of the conversations in a dataset; --columns all, and the formats for programs, have
     them as they are.

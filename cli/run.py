@@ -164,7 +164,7 @@ def steps(
         ),
     ] = None,
 ) -> None:
-    """List the steps that a recipe can name, or show the settings of one."""
+    """List the steps that a recipe can name, or one's settings."""
     from cli.step_help import step_lines
 
     say("\n".join(step_lines(name)))

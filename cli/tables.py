@@ -106,6 +106,7 @@ def without_columns(
 
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
     """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
+    from cli.results.shown_rows import datasets_of
     from curate.api.length_bias import length_sentences
     from schemas.rows import VIEWS
 
@@ -121,11 +122,17 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
         for sentence in bias:
             shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
         shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"), soft_wrap=True)
+        if datasets := datasets_of(con):
+            shown.print(Text(f"and the datasets: {', '.join(safe(name) for name in datasets)}"), soft_wrap=True)
         runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
                               completion_tokens
                               FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
         columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
+        spare = ("requests", "reused", "new tokens", "seconds", "command")
+        columns, runs, left_out = without_columns(columns, runs, shown.width, spare)
         shown.print(table("\nlatest runs", columns, runs))
+        if left_out:
+            shown.print(Text(f"(no room for: {', '.join(left_out)}; gristmill show runs has them)"), soft_wrap=True)
     sys.stdout.write(captured.get())  # at once: the reader of a pipe may have seen enough
 
 

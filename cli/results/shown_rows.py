@@ -55,10 +55,23 @@ def rows_query(
     return f"SELECT {', '.join(names)} FROM {table} {part} LIMIT {most}"
 
 
+def datasets_of(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:
+    """Return the table that has the rows of each dataset, by the dataset's name; a damaged table's are left out."""
+    import duckdb
+
+    found: dict[str, str] = {}
+    for table in OF_DATASETS:
+        try:
+            rows = con.execute(f"SELECT DISTINCT dataset FROM {table} WHERE dataset IS NOT NULL ORDER BY 1").fetchall()
+        except duckdb.Error:  # who reads it is told
+            continue
+        found |= {str(name): table for (name,) in rows}
+    return found
+
+
 def _dataset(con: "duckdb.DuckDBPyConnection", name: str) -> tuple[str, str]:
     """Return the table that has a dataset's rows, and the condition that chooses them."""
-    every = " UNION ALL ".join(f"SELECT DISTINCT dataset, '{table}' FROM {table}" for table in OF_DATASETS)
-    datasets = dict(con.execute(every).fetchall())
+    datasets = datasets_of(con)
     if name not in datasets:
         raise UserError(not_called(name) or f"no table or dataset {name!r}{nearest(name, [*TABLES, *datasets])}")
     quoted = name.replace("'", "''")

@@ -45,6 +45,22 @@ def test_a_dataset_is_shown_by_its_name_but_a_table_first(made):
     assert "margin" in call(made, "show", "pairs").out, "the view of that name"
 
 
+def test_the_overview_names_the_datasets(made):
+    assert "and the datasets: short, pairs, asked" in call(made, "show").out
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+def test_the_overview_has_whole_ids_of_runs(made, monkeypatch, columns):
+    (run_id,) = call(made, "sql", "SELECT run_id FROM runs", "--format", "csv").out.split()[1:]
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run_id in call(made, "show").out
+
+
+@pytest.mark.parametrize("option", ["-n", "--rows", "--limit"])
+def test_the_number_of_rows_is_limited(made, option):
+    assert len(call(made, "show", "prompts", option, "2", "--format", "jsonl").out.splitlines()) == 2
+
+
 def test_an_unknown_name_is_told_the_nearest_dataset(made):
     assert "did you mean 'short'?" in mistake(call(made, "show", "shor"))
     assert mistake(call(made, "show", "it's'")).startswith('no table or dataset "it')
