@@ -1,5 +1,6 @@
 """The history of a row, for ``gristmill why``: its origin, scores, decisions, datasets and trainings, read with SQL."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,9 @@ from curate.storage.find_row import MADE_OF, find_row, made_of
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError
+
+NAMED_ROW = re.compile(r"\b[pc]_[0-9a-f]{20}\b")
+COMPLETION = ("completions", "completion_id", "response")
 
 
 @dataclass
@@ -98,7 +102,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
         [prompt_id],
     )
     history.add(
-        f"{len(candidates)} completions",
+        "1 completion" if len(candidates) == 1 else f"{len(candidates)} completions",
         [f"{c['completion_id']}  {c['scores'] or 'no score'}  {short(c['response'], 70)}" for c in candidates],
     )
     _add_datasets(con, history, "prompt_id = ?", [prompt_id])
@@ -194,8 +198,19 @@ def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
         f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}"
         + (f": {r['reason']}" if r["reason"] else "")
         + (f"  {short(r['evidence'], 200)}" if r["evidence"] else "")
+        + _named_text(con, r["evidence"])
         for r in rows
     ]
+
+
+def _named_text(con: duckdb.DuckDBPyConnection, evidence: str | None) -> str:
+    """Return the text of the row that a decision's evidence names first, such as the one that was kept; else ""."""
+    named = NAMED_ROW.search(evidence or "")
+    if not named:
+        return ""
+    table, key, text = ("prompts", "prompt_id", "prompt") if named[0][0] == "p" else COMPLETION
+    found = con.execute(f"SELECT {text} FROM {table} WHERE {key} = ?", [named[0]]).fetchone()
+    return f"  ({short(found[0], 80)})" if found and found[0] else ""
 
 
 def _add_datasets(con: duckdb.DuckDBPyConnection, history: RowHistory, condition: str, values: list[Any]) -> None:

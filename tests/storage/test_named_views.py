@@ -173,6 +173,13 @@ def test_a_chain_of_duplicates_is_one_cluster(store):
     ]
 
 
+def test_a_repeat_in_a_source_has_the_prompt_that_it_repeats(store):
+    told = [decision("s:2", "prompts.source.s", "exact copy of line 1", "p_a1")]
+    record(store, "1", write(store, "prompts.source.s", "a", prompts=[prompt("p_a1", "Why?")], decisions=told))
+    query = "SELECT cluster, row_id, repeats, text FROM duplicates"
+    assert ask(store, query) == [("p_a1", "p_a1", None, "Why?"), ("p_a1", "s:2", "p_a1", "Why?")]
+
+
 def test_pairs_are_plain_texts(store):
     turns = [
         {"role": "system", "content": "Be."},
