@@ -2,16 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.completion import column_names, format_names, table_names
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 from cli.results.formats import FORMATS
-
-if TYPE_CHECKING:
-    import duckdb
 
 Format = Annotated[
     str | None,
@@ -66,13 +63,13 @@ def show(
         str | None,
         typer.Argument(
             metavar="TABLE",
-            help="The name of a table; without it, an overview of all tables.",
+            help="The name of a table, a view or a dataset; without it, an overview of all tables.",
             autocompletion=table_names,
         ),
     ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[
-        int | None, typer.Option("--rows", "-n", help="How many rows to show: 10, of figures 100.", min=1)
+        int | None, typer.Option("--rows", "--limit", "-n", help="How many rows to show: 10, of figures 100.", min=1)
     ] = None,
     columns: Annotated[
         str | None,
@@ -81,40 +78,34 @@ def show(
     format: Format = None,
     recipe: RecipeName = None,
 ) -> None:
-    """Show what the store holds, or the first rows of one table."""
+    """Show what the store holds, or rows of a table or a dataset.
+
+    A person is shown the last turn of the conversations in a dataset; --columns all, and the formats for programs, have
+    them as they are.
+    """
     from cli.results.answers import answer
     from cli.results.asked import chosen_format
+    from cli.results.formats import FOR_PEOPLE
+    from cli.results.shown_rows import names_read, rows_query
     from cli.tables import overview
     from curate.storage.sql_views import connect
-    from schemas.errors import UserError, unknown
-    from schemas.rows import HISTORY_TABLES, STAGE_TABLES, VIEWS
+    from schemas.errors import UserError
+    from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
-    tables = [*STAGE_TABLES, *HISTORY_TABLES]
     if table is None:
         given = {"--rows": rows, "--columns": columns, "--format": format}
         options = [name for name, value in given.items() if value is not None]
         if options:
             raise UserError(f"show: {', '.join(options)}: expected a table, as in: show prompts {options[0]} ...")
     format = chosen_format(format, None)
-    if table is not None and table not in (*tables, *VIEWS):
-        raise unknown("table", table, [*tables, *VIEWS])
     opened = open_store(store)
-    with connect(opened, recipe, None if table is None else f"SELECT * FROM {table}, runs") as con:
+    with connect(opened, recipe, None if table is None else names_read(table)) as con:
         if table is None:
-            overview(con, opened, tables)
+            overview(con, opened, [*STAGE_TABLES, *HISTORY_TABLES])
         else:
             most = rows or (100 if table in FIGURES else 10)
-            query = COSTS if table == "costs" and columns is None else _rows(con, table, columns, most)
-            answer(con, query, format, most)
-
-
-def _rows(con: "duckdb.DuckDBPyConnection", table: str, columns: str | None, rows: int) -> str:
-    """Return the query for the first rows of a table."""
-    from cli.results.shown_columns import shown_columns
-
-    there = [row[0] for row in con.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
-    names = ", ".join(f'"{name}"' for name in shown_columns(table, there, columns))
-    return f"SELECT {names} FROM {table} {PARTS.get(table, '')} LIMIT {rows}"
+            query = rows_query(con, table, columns, most, texts=format in FOR_PEOPLE)
+            answer(con, COSTS if table == "costs" and columns is None else query, format, most)
 
 
 def why(
@@ -152,9 +143,4 @@ COSTS = """
            round(sum(cost), 4) AS cost
     FROM costs WHERE requests + failed > 0
     GROUP BY GROUPING SETS ((recipe, model), ()) HAVING count(*) > 0 ORDER BY GROUPING(recipe), 1, 2"""
-# Which rows of a table are shown, where that is not the first ones.
-PARTS = {
-    "runs": "ORDER BY number DESC",
-    "funnel": "WHERE run_id = (SELECT run_id FROM runs WHERE command = 'run' ORDER BY number DESC LIMIT 1)",
-}
 COMMANDS = (sql, show, why)

@@ -156,34 +156,18 @@ def run(
 
 
 def steps(
-    kind: Annotated[
+    name: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="One of generate, score, dedup, select, train; all by default."),
+        typer.Argument(
+            metavar="NAME",
+            help="generate, score, dedup, select or train: the steps of this kind; the name of a step: its settings.",
+        ),
     ] = None,
 ) -> None:
-    """List the steps that a recipe can name, and what each does."""
-    from curate.steps.find_step import FUNCTIONS, step_names, step_summary
-    from schemas.errors import unknown
-    from train.finding.find_trainer import trainer_names
+    """List the steps that a recipe can name, or one's settings."""
+    from cli.step_help import step_lines
 
-    kinds = [*FUNCTIONS, "train"]
-    if kind is not None and kind not in kinds:
-        raise unknown("kind of step", kind, kinds)
-    for one in [kind] if kind else kinds:
-        say(f"{one}:")
-        for name in trainer_names() if one == "train" else step_names(one):
-            summary = _trainer_line(name) if one == "train" else step_summary(one, name)
-            say(f"  {name:<18} {summary.replace('``', '')}")
-        if one in UNLISTED:
-            say(UNLISTED[one])
-
-
-def _trainer_line(name: str) -> str:
-    """Return a trainer's summary, the type of dataset that it trains on, and the keys that its training needs."""
-    from train.finding.find_trainer import find_trainer, trainer_summary
-
-    trainer = find_trainer(name)
-    return f"{trainer_summary(name)} Dataset: type {trainer.DATA}{''.join(f'; needs {key}' for key in trainer.NEEDS)}."
+    say("\n".join(step_lines(name)))
 
 
 def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult":
@@ -202,9 +186,4 @@ def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult"
         return build(loaded, opened, bars, trained=trained_model)
 
 
-# Names that a recipe may use beside the files of a kind of step.
-UNLISTED = {
-    "score": "  training           The losses that candidates had in a training of another recipe (docs/training.md).",
-    "train": "A dotted path, such as trl.experimental.orpo, names any other trainer of TRL's shape (docs/training.md).",
-}
 COMMANDS = (demo, init, check, run, steps)

@@ -109,6 +109,7 @@ def without_columns(
 
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
     """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
+    from cli.results.shown_rows import datasets_of
     from curate.api.length_bias import length_sentences
     from schemas.rows import VIEWS
 
@@ -124,6 +125,8 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
         for sentence in bias:
             shown.print(Padding(Text(safe(sentence)), (0, 0, 0, 2)))
         shown.print(Text(f"\nalso to show, made of these: {', '.join(VIEWS)}"))
+        if datasets := datasets_of(con):
+            shown.print(Text(f"and the datasets: {', '.join(safe(name) for name in datasets)}"))
         runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), completion_tokens,
                               requests, requests_reused
                               FROM runs ORDER BY number DESC LIMIT 8""").fetchall()

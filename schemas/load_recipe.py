@@ -128,12 +128,24 @@ def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: 
         where = f"{path}:{line}" if lines else f"{path}: {section}[{index}]"
         if not isinstance(item, dict) or len(item) != 1:
             found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
-            raise UserError(f"{where}: {section}: expected one verb per step, such as '- score: length', found {found}")
+            few = _too_few_spaces(item, verbs) if isinstance(item, dict) else ""
+            raise UserError(
+                f"{where}: {section}: expected one verb per step, such as '- score: length', found {found}{few}"
+            )
         ((verb, value),) = item.items()
         if verb not in verbs:
             raise unknown(f"verb in {section}", verb, verbs, where)
         steps.append(_step(verb, value, where) | {"line": line})
     return steps
+
+
+def _too_few_spaces(item: dict, verbs: tuple[str, ...]) -> str:
+    """Return what to do where a verb stands without a value, and its settings beside it; else ""."""
+    verb = next(iter(item), None)
+    settings = [str(key) for key in item if key not in verbs]
+    if verb not in verbs or item[verb] is not None or not settings:
+        return ""
+    return f"; indent {', '.join(settings)} further than {verb}, whose settings they are"
 
 
 def _step(verb: str, value: Any, where: str) -> dict:

@@ -7,6 +7,7 @@ from typing import Literal
 import polars as pl
 
 from curate.datasets.dataset_spec import NOUNS
+from curate.datasets.failed_rows import failed_rows
 from curate.datasets.label_balance import balance_warning
 from curate.datasets.leftover_warnings import leftover_warnings
 from curate.datasets.recorded_verdicts import recorded_scores
@@ -44,6 +45,7 @@ def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bo
             _unanswered(state, entry, stage),
             _unseen_turns(state, entry, stage),
             _labels(state, name, entry, stage),
+            failed_rows(entry, stage),
         ]
         texts = [*filter(None, found), *leftover_warnings(state, entry, stage)]
         warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]

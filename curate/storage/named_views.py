@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "views"
 # In the order in which they are made: a view is made after those that it reads.
 NAMED = (
     "decision_history", "embeddings", "by_hand", "candidates", "drop_reason", "dropped", "funnel", "duplicates",
-    "pairs", "leaderboard", "k_curve", "why", "nearest",
+    "leaks", "last_question", "examples", "pairs", "trained_on", "leaderboard", "k_curve", "why", "nearest",
 )  # fmt: skip
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 EVERYTHING = (*TABLES, *NAMED)

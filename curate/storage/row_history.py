@@ -1,32 +1,19 @@
 """The history of a row, for ``gristmill why``: its origin, scores, decisions, datasets and trainings, read with SQL."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
+from curate.storage.earlier_rows import last_run_with, what_became_of
+from curate.storage.find_row import MADE_OF, find_row, made_of
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError
 
-# The tables in which an id is looked for, with their id columns. ``training_rows`` may have rows of earlier datasets,
-# and ``decisions`` rows of sources that became no prompts, by their place: they are looked for last.
-ID_COLUMNS = {
-    "prompts": "prompt_id",
-    "completions": "completion_id",
-    "sft": "row_id",
-    "preferences": "row_id",
-    "unpaired": "row_id",
-    "rl_prompts": "row_id",
-    "training_rows": "row_id",
-    "decisions": "row_id",
-}
-# ``check`` names rows so.
-AT_PLACE = """
-SELECT DISTINCT prompt_id FROM prompts
-WHERE line IS NOT NULL AND ? IN (
-    concat(file, ':', line), concat(source, ':', line), concat(source, '/', file, ':', line)
-) LIMIT 6"""
+NAMED_ROW = re.compile(r"\b[pc]_[0-9a-f]{20}\b")
+COMPLETION = ("completions", "completion_id", "response")
 
 
 @dataclass
@@ -50,6 +37,8 @@ class RowHistory:
 def row_history(store: Store, id_start: str, recipe: str | None = None) -> RowHistory:
     """Return the history of a prompt, a completion or a dataset row; of a row that became none, the decisions on it.
 
+    Of a row that the tables do not show any more it is the history as it was, with what became of the row.
+
     Args:
         store: The store.
         id_start: The row's id, or the first characters of it; or its place in a source, such as ``data.jsonl:4``, which
@@ -60,43 +49,33 @@ def row_history(store: Store, id_start: str, recipe: str | None = None) -> RowHi
         UserError: No row has such an id, or several rows have.
     """
     with connect(store, recipe) as con:
-        table, row_id = _find_row(con, id_start)
-        if table == "prompts":
-            return _prompt_history(con, row_id)
-        if table == "completions":
-            return _completion_history(con, row_id)
-        if table == "decisions":
-            history = RowHistory(f"row {row_id}, of which only decisions are held")
-            history.add("decisions", _decisions(con, [row_id]))
-            return history
-        return _dataset_row_history(con, table, row_id)
-
-
-def _find_row(con: duckdb.DuckDBPyConnection, id_start: str) -> tuple[str, str]:
-    """Return the table and the id of the row whose id begins with ``id_start``, or that stood at this place."""
-    hits: list[tuple[str, str]] = []
-    for table, column in ID_COLUMNS.items():
-        if table == "decisions":
-            hits = hits or [("prompts", row[0]) for row in con.execute(AT_PLACE, [id_start]).fetchall()]
-            if hits:
-                break
-        rows = con.execute(
-            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) ORDER BY len({column}) LIMIT 6",
-            [id_start],
-        ).fetchall()
-        hits += [(table, row[0]) for row in rows if row[0] not in [h[1] for h in hits]]
-    exact = [hit for hit in hits if hit[1] == id_start]
-    if exact or len(hits) == 1:
-        return (exact or hits)[0]
-    if hits:
-        raise UserError(
-            f"{id_start!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it"
-        )
+        if found := find_row(con, id_start):
+            return _history(con, *found)
+    run = last_run_with(store, id_start, recipe) if id_start[:2] in ("p_", "c_", "r_") else None
+    if run:
+        with connect(store, run["recipe"], until=run["number"]) as con:
+            if found := find_row(con, id_start):
+                history = _history(con, *found)
+                became = what_became_of(store, made_of(con, *found), run)
+                history.parts.insert(0, ("not in the tables any more", became))
+                return history
     raise UserError(
         f"no row {id_start!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows), or "
         f"are the file and the line of a source's row; a training is named by its id or its name: "
         f'gristmill sql "SELECT prompt_id, prompt FROM prompts LIMIT 5"'
     )
+
+
+def _history(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> RowHistory:
+    if table == "prompts":
+        return _prompt_history(con, row_id)
+    if table == "completions":
+        return _completion_history(con, row_id)
+    if table == "decisions":
+        history = RowHistory(f"row {row_id}, of which only decisions are held")
+        history.add("decisions", _decisions(con, [row_id]))
+        return history
+    return _dataset_row_history(con, table, row_id)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
@@ -123,7 +102,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
         [prompt_id],
     )
     history.add(
-        f"{len(candidates)} completions",
+        "1 completion" if len(candidates) == 1 else f"{len(candidates)} completions",
         [f"{c['completion_id']}  {c['scores'] or 'no score'}  {short(c['response'], 70)}" for c in candidates],
     )
     _add_datasets(con, history, "prompt_id = ?", [prompt_id])
@@ -167,7 +146,7 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
     if not held:
         history.add("data", ["no current dataset has this row; a model was trained on it (see below)"])
     for row in held[:1]:
-        for name in ("completion_id", "chosen_id", "rejected_id"):
+        for name in MADE_OF:
             if row.get(name):
                 text = _rows(con, "SELECT response FROM completions WHERE completion_id = ?", [row[name]])
                 history.add(name.removesuffix("_id"), [row[name], short(text[0]["response"], 300) if text else ""])
@@ -219,8 +198,19 @@ def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
         f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}"
         + (f": {r['reason']}" if r["reason"] else "")
         + (f"  {short(r['evidence'], 200)}" if r["evidence"] else "")
+        + _named_text(con, r["evidence"])
         for r in rows
     ]
+
+
+def _named_text(con: duckdb.DuckDBPyConnection, evidence: str | None) -> str:
+    """Return the text of the row that a decision's evidence names first, such as the one that was kept; else ""."""
+    named = NAMED_ROW.search(evidence or "")
+    if not named:
+        return ""
+    table, key, text = ("prompts", "prompt_id", "prompt") if named[0][0] == "p" else COMPLETION
+    found = con.execute(f"SELECT {text} FROM {table} WHERE {key} = ?", [named[0]]).fetchone()
+    return f"  ({short(found[0], 80)})" if found and found[0] else ""
 
 
 def _add_datasets(con: duckdb.DuckDBPyConnection, history: RowHistory, condition: str, values: list[Any]) -> None:

@@ -1,13 +1,11 @@
 """What changed between two runs: the recipe, the sources' content, the rows, the scores that moved, the cost."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from curate.storage.changed_sources import changed_sources
+from curate.storage.recipe_changes import recipe_changes
 from curate.storage.records import RunInfo
 from curate.storage.run_stages import stages_of_run
 from curate.storage.sql_views import FINISHED
@@ -28,12 +26,13 @@ class RunChanges:
     Attributes:
         before: The record of the first run.
         after: The record of the second.
-        settings: The recipe's values that differ: where, before, after; JSON text, null for what is not there.
+        settings: The recipe's values that differ (``recipe_changes``).
         sources: The sources whose content changed: ``source`` (its path), ``rows_before``, ``rows_after``.
         tables: A row for each table and dataset: ``what``, ``before``, ``after`` (rows), ``entered``, ``left``, and
             ``moved`` (to another split).
         rows: A row for each that entered, left or moved: ``what``, ``change``, ``row_id``, ``text``, ``why`` (the
-            stage and the reason of the decision that dropped it, where there is one).
+            reason and the stage of the decision that dropped it; of a row that left without one, what it was made of
+            and is not there any more).
         scores: A row for each scorer: ``scorer``, ``rows`` (that both have), ``moved``, ``mean_before`` and
             ``mean_after``.
         moves: A row for each score that moved, the largest first: ``row_id``, ``scorer``, ``before``, ``after``.
@@ -90,7 +89,7 @@ def run_changes(store: Store, before: RunInfo, after: RunInfo) -> RunChanges:
     old, new = stages_of_run(store, before), stages_of_run(store, after)
     tables, rows = _rows(old, new)
     scores, moves = _scores(old, new)
-    settings, sources = _settings(before, after), changed_sources(before, after)
+    settings, sources = recipe_changes(before, after), changed_sources(before, after)
     return RunChanges(before, after, settings, sources, tables, rows, scores, moves)
 
 
@@ -106,46 +105,25 @@ def _run(runs: list[RunInfo], text: str) -> RunInfo:
     raise UserError(f"{text!r} begins the ids of {len(found)} runs: {', '.join(run['run_id'] for run in found[:4])}")
 
 
-def _settings(before: RunInfo, after: RunInfo) -> pl.DataFrame:
-    """Return the values of the two recipes that differ."""
-    found = _differences(before.get("resolved") or {}, after.get("resolved") or {})
-    schema = {"where": pl.String, "before": pl.String, "after": pl.String}
-    return pl.DataFrame([*found], schema=schema, orient="row")
-
-
-def _differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield where two values differ, as JSON: within mappings by key, within lists of as many entries by place."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            if key != "line":  # of the recipe's file
-                yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(one, other, f"{place}[{number}]")
-    elif old != new:
-        yield place, _json(old), _json(new)
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
 def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the counts of each table and dataset, and the rows that entered, left or moved."""
     counts, changed = [], []
     held, holds = _keyed(old), _keyed(new)
-    dropped = _decisions(new)
+    dropped = dropping_decisions(new)
+    gone = _gone(holds)
     for what in dict.fromkeys([*held, *holds]):
         a, b = held.get(what, EMPTY), holds.get(what, EMPTY)
         entered, left = b.join(a, on="row_id", how="anti"), a.join(b, on="row_id", how="anti")
         both = b.join(a.select("row_id", earlier="split"), on="row_id")
         moved = both.filter(pl.col("split").ne_missing(pl.col("earlier")))
+        lost = gone if what in holds else pl.lit(f"its {what.partition(' ')[0]} is gone")
         counts.append((what, a.height, b.height, entered.height, left.height, moved.height))
         for change, rows in (("entered", entered), ("left", left), ("moved", moved)):
             whys = rows.select("row_id", "ids", "text").explode("ids", empty_as_null=True)
             whys = whys.join(dropped, left_on="ids", right_on="row_id", how="left", maintain_order="left")
             first = whys.group_by("row_id", maintain_order=True).agg(
-                pl.col("text").first(), pl.col("why").drop_nulls().first()
+                pl.col("text").first(),
+                pl.coalesce(pl.col("why").drop_nulls().first(), lost if change == "left" else None),
             )
             changed.append(
                 first.select(what=pl.lit(what), change=pl.lit(change), row_id="row_id", text="text", why="why")
@@ -153,6 +131,14 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
     schema = {"what": pl.String} | dict.fromkeys(("before", "after", "entered", "left", "moved"), pl.Int64)
     empty = pl.DataFrame(schema=dict.fromkeys(("what", "change", "row_id", "text", "why"), pl.String))
     return pl.DataFrame(counts, schema=schema, orient="row"), pl.concat([empty, *changed])
+
+
+def _gone(holds: dict[str, pl.DataFrame]) -> pl.Expr:
+    """Return which part of a row is not among the rows of a run, in words; null where all are."""
+    made = pl.concat([holds.get(table, EMPTY)["row_id"] for table in ("prompts", "completions")])
+    lost = pl.col("ids").filter(~pl.col("ids").is_in(made.implode())).str.head(2)
+    prompt, answer = (pl.when((lost == start).any()) for start in ("p_", "c_"))
+    return pl.coalesce(prompt.then(pl.lit("its prompt is gone")), answer.then(pl.lit("its answer is gone")))
 
 
 EMPTY = pl.DataFrame(schema={"row_id": pl.String, "split": pl.String, "text": pl.String, "ids": pl.List(pl.String)})
@@ -185,11 +171,11 @@ def _keyed(stages: list[Stage]) -> dict[str, pl.DataFrame]:
     return {what: pl.concat(found).unique("row_id", keep="first", maintain_order=True) for what, found in parts.items()}
 
 
-def _decisions(stages: list[Stage]) -> pl.DataFrame:
+def dropping_decisions(stages: list[Stage]) -> pl.DataFrame:
     """Return the first decision that dropped each row, as ``why``."""
     empty = pl.DataFrame(schema={"row_id": pl.String, "why": pl.String})
     found = [
-        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}: {}", "stage", "reason"))
+        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}, by {}", "reason", "stage"))
         for stage in stages
         if stage.rows("decisions")
     ]

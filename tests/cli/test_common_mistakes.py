@@ -70,7 +70,7 @@ MISTAKES = {
     "a shipped recipe's name": ({}, "run demo", ["no such recipe", "'gristmill init demo' copies"]),
     "data as a recipe": ({}, "run rows.jsonl", ["is data", "'- source: rows.jsonl'", "gristmill init"]),
     "a recipe as the store": ({}, "show --store r.yaml", ["r.yaml: is a recipe; --store takes the folder"]),
-    "a recipe as a table": ({}, "show r.yaml", ["no table 'r.yaml'", "prompts"]),
+    "a recipe as a table": ({}, "show r.yaml", ["no table or dataset 'r.yaml'", "prompts"]),
     "no store": ({}, "show --store nowhere", ["nowhere: no store here; 'gristmill run RECIPE' makes one"]),
     "training before the run": ({}, "train r.yaml --store fresh", ["no store here; 'gristmill run RECIPE' makes one"]),
     "a dataset as a training": ({}, "train r.yaml sft --store built", ["no training 'sft' (there are: one)"]),

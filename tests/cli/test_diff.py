@@ -68,6 +68,36 @@ def test_a_file_whose_content_changed_is_named(two, tmp_path):
     assert json.loads(call(tmp_path, "diff", "--json").out)["sources"] == []  # the recipe has changed: it says so
 
 
+def test_why_takes_a_row_that_left(two):
+    left = [row for row in json.loads(call(two, "diff", "--json").out)["rows"] if row["change"] == "left"]
+    first, second = call(two, "sql", "SELECT run_id FROM runs ORDER BY 1", "--format", "csv").out.split()[1:]
+    told = call(two, "why", left[0]["row_id"]).out
+    assert "not in the tables any more" in told and f"the last run that had it: {first}" in told
+    assert f"dropped in run {second}: not: length > 4, by datasets.sft.where" in told
+    assert left[0]["text"] in told and "scores of completion" in told
+    assert "not in the tables" not in call(two, "why", "rows.jsonl:8").out
+    assert "no row 'r_none'" in mistake(call(two, "why", "r_none"))
+
+
+def test_a_row_whose_answer_or_prompt_is_gone_says_so(tmp_path):
+    (tmp_path / "a.yaml").write_text(RECIPE % 0)
+    for rows in ([ROWS[0], ROWS[1], ROWS[2]], [ROWS[0], ROWS[1] | {"completion": "other"}]):
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert call(tmp_path, "run", "a.yaml").code == 0
+    found = json.loads(call(tmp_path, "diff", "--json").out)["rows"]
+    left = [row for row in found if row["change"] == "left" and row["what"] == "dataset sft"]
+    assert {row["text"]: row["why"] for row in left} == {
+        "question 2": "its answer is gone",
+        "question 3": "its prompt is gone",
+    }
+    told = [call(tmp_path, "why", row["row_id"]).out for row in left]
+    assert all("not made in run" in one for one in told)
+    (tmp_path / "a.yaml").write_text((RECIPE % 0).replace("{sft:", "{other:"))
+    assert call(tmp_path, "run", "a.yaml").code == 0
+    found = json.loads(call(tmp_path, "diff", "--json").out)["rows"]
+    assert {row["why"] for row in found if row["what"] == "dataset sft"} == {"its dataset is gone"}
+
+
 def test_runs_are_named_by_their_start_or_their_recipe(two):
     first, second = call(two, "sql", "SELECT run_id FROM runs ORDER BY 1", "--format", "csv").out.split()[1:]
     both = [json.loads(call(two, "diff", *runs, "--json").out) for runs in ((second, first), ("a",), ())]

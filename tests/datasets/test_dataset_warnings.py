@@ -30,6 +30,22 @@ def test_a_dataset_with_rows_warns_of_nothing(tmp_path):
     assert warned(tmp_path, [recorded("q", ("a", 0.9), ("b", 0.2))], "sft: {type: sft}\ndpo: {type: preference}") == []
 
 
+@pytest.mark.parametrize(
+    ("dataset", "scores", "failed"),
+    [
+        ("{type: sft, select: best_of_n, by: quality}", (1, 0), "1 of 2 rows has"),
+        ("{type: sft, select: best_of_n, by: quality}", (1, 1), ""),
+        ("{type: sft, select: best_of_n, by: quality}", (1, 0.5), ""),
+        ("{type: sft, select: best_of_n, by: quality, where: quality = 1}", (1, 0), ""),
+        ("{type: sft, select: all}", (1, 0), ""),
+    ],
+)
+def test_the_best_answer_of_a_prompt_may_be_one_that_fails(tmp_path, dataset, scores, failed):
+    rows = [recorded(f"q{n}", ("a", float(best)), ("b", 0.0)) for n, best in enumerate(scores)]
+    found = [one for one in warned(tmp_path, rows, f"sft: {dataset}") if "best_of_n" in one]
+    assert [failed in one and "set where: quality = 1" in one for one in found] == ([True] if failed else [])
+
+
 CHAT = [
     {"role": role, "content": text}
     for role, text in (("user", "Hi."), ("assistant", "Mail a@b.co."), ("user", "More?"), ("assistant", "No."))

@@ -126,6 +126,7 @@ def test_the_decisions_on_a_row_that_became_no_prompt(tmp_path):
     assert history.title == f"row {repeats[0]}, of which only decisions are held"
     ((heading, lines),) = history.parts
     assert heading == "decisions" and lines[0].startswith("dropped by prompts.source.rows: exact copy of line 1")
+    assert lines[0].endswith("(0?)"), "the text of the row that it repeats"
     first = query(store, "SELECT prompt_id FROM prompts WHERE line = 1").item()
     assert row_history(store, "rows.jsonl:1").title == f"prompt {first}", "the place of a prompt"
     with pytest.raises(UserError, match="no row 'rows.jsonl:99' in this store"):

@@ -156,6 +156,11 @@ def test_places_are_file_and_line(tmp_path):
         ("learning_rate", "lora: 16, learning_rate", ["r.yaml:13:", "train.one.lora", "found 16"]),
         ("rate: 2e-4", "rate: 2020-01-01", ["r.yaml:13: train.one.learning_rate: expected text", "quote it"]),
         # steps
+        (
+            "  - score: length",
+            "  - score:\n    use: length\n    unit: words",
+            ["r.yaml:8:", "found the keys score, use, unit; indent use, unit further than score"],
+        ),
         ("  - score: length", "  - score", ["r.yaml:8: completions: expected one verb per step", "found 'score'"]),
         ("  - score: length", "  - score: length\n    use: x", ["r.yaml:8:", "found the keys score, use"]),
         ("  - score: length", "  - score: {unit: words}", ["r.yaml:8: score: expected a name", "'use'"]),

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_every_view_and_macro_is_named_and_described():
     macros = {name.partition("(")[0] for name in MACROS}
-    assert {*VIEWS, *macros, "drop_reason"} == set(NAMED)
+    assert {*VIEWS, *macros, "drop_reason", "last_question"} == set(NAMED)
     assert {file.stem for file in FOLDER.iterdir()} == set(NAMED) - {"candidates", *FROM_FILES}
     told = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
     assert [name for name in (*VIEWS, *MACROS) if f"`{name}`" not in told] == []
@@ -173,6 +173,13 @@ def test_a_chain_of_duplicates_is_one_cluster(store):
     ]
 
 
+def test_a_repeat_in_a_source_has_the_prompt_that_it_repeats(store):
+    told = [decision("s:2", "prompts.source.s", "exact copy of line 1", "p_a1")]
+    record(store, "1", write(store, "prompts.source.s", "a", prompts=[prompt("p_a1", "Why?")], decisions=told))
+    query = "SELECT cluster, row_id, repeats, text FROM duplicates"
+    assert ask(store, query) == [("p_a1", "p_a1", None, "Why?"), ("p_a1", "s:2", "p_a1", "Why?")]
+
+
 def test_pairs_are_plain_texts(store):
     turns = [
         {"role": "system", "content": "Be."},
@@ -227,6 +234,16 @@ def test_the_latest_evaluation_of_a_model_counts(store):
     record(store, "1", first, command="evaluate")
     record(store, "2", last, command="evaluate")
     assert ask(store, "SELECT mean, run_id FROM leaderboard") == [(1.0, "2")]
+
+
+def test_few_prompts_have_a_change_but_no_interval(store):
+    started = {"training_id": "t1", "name": "m", "model": "base", "base": "base@1"}
+    rows = [row for scorer in ("behaviour/loss", "x") for row in evaluated("m", "t1", [0.5] * 6, scorer)]
+    base = [row for scorer in ("behaviour/loss", "x") for row in evaluated("base", None, [0.25] * 6, scorer)]
+    record(store, "1", write(store, "evaluate", "a", trainings=[started], evaluations=rows + base), command="evaluate")
+    found = ask(store, "SELECT scorer, model, change, low, high FROM leaderboard")
+    assert [row[0] for row in found] == ["x", "x", "behaviour/loss", "behaviour/loss"], "gristmill's own come last"
+    assert found[0] == ("x", "m", 0.25, None, None)
 
 
 def test_tables_of_history_have_the_run_that_made_a_row(store):

@@ -15,6 +15,7 @@ from schemas.messages import assistant_message, assistant_messages
 from schemas.reply_calls import BROKEN, call_problem, with_ids
 
 EMPTY = "completions without a text or a tool call"
+CUT = "cut off (finish_reason length)"  # a verifier sees no answer where the limit on tokens came before it
 _TURNS_WITH_CALLS = '"tool_calls":'
 
 
@@ -35,7 +36,8 @@ def with_messages(
     counts = Counter() if counts is None else counts
     no_text = pl.col("tool_calls").is_null() & (pl.col("response").str.strip_chars() == "")
     empty = replies.filter(no_text & (pl.col("finish_reason") != BAD_CALL).fill_null(True)).height
-    counts.update({EMPTY: empty} if empty else {})
+    cut = replies.filter(pl.col("finish_reason") == "length").height
+    counts.update({what: count for what, count in ((EMPTY, empty), (CUT, cut)) if count})
     names = ("response", "reasoning_content", "tool_calls", "finish_reason", "error")
     tools = list(tools)
     plain = replies["tool_calls"].is_null().all() and not (replies["finish_reason"] == BAD_CALL).any()

@@ -5,15 +5,18 @@
 --   row_id      the row
 --   repeats     the row that it repeats; null for the kept one. It may itself repeat another one.
 --   similarity  how similar it is to the row that it repeats
---   text        the prompt's text, or the candidate's; of other data, the text that was found
+--   text        the prompt's text, or the candidate's; of a source's row the prompt that it repeats; of other data, the
+--               text that was found
 CREATE VIEW duplicates AS
 WITH RECURSIVE found AS (
     SELECT
         row_id, evidence ->> 'of' AS repeats, (evidence ->> 'similarity')::DOUBLE AS similarity,
-        evidence ->> 'text' AS other_text, coalesce(response, prompt) AS text,
+        evidence ->> 'text' AS other_text, coalesce(response, d.prompt, p.prompt) AS text,
         CASE WHEN stage LIKE 'datasets.%' THEN regexp_replace(stage, '\.[^.]*$', '') ELSE split_part(stage, '.', 1) END
         AS scope
-    FROM dropped WHERE reason IN ('exact duplicate', 'near-duplicate') AND evidence ->> 'of' IS NOT NULL
+    FROM dropped AS d
+    LEFT JOIN prompts AS p ON d.kind = 'source row' AND p.prompt_id = evidence ->> 'of'
+    WHERE reason IN ('exact duplicate', 'near-duplicate') AND evidence ->> 'of' IS NOT NULL
 ),
 chain AS (
     SELECT scope, row_id, repeats AS head, 1 AS step FROM found

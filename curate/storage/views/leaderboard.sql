@@ -8,7 +8,7 @@
 --                              that evaluate prints may be a little wider where scores are from 0 to 1. None below ten
 --                              families.
 --   run_id                     the run that evaluated the model
--- The best mean comes first. The judge's own figures and gristmill's own scorers (with a slash) are among them.
+-- The best mean comes first. The judge's own figures and gristmill's own scorers (with a slash) come last.
 CREATE VIEW leaderboard AS
 WITH every_row AS MATERIALIZED (
     SELECT
@@ -90,9 +90,13 @@ intervals AS (
 )
 SELECT
     m.model, m.training_id, m.dataset, m.split, m.scorer, m.mean, m.answers, m.nulls,
-    t.start, i.change, greatest(i.change - i.half, -most) AS low, least(i.change + i.half, most) AS high, i.prompts, m.run_id
+    t.start, i.change,
+    -- greatest and least leave out nulls: without a half width there is no interval.
+    CASE WHEN i.half IS NOT NULL THEN greatest(i.change - i.half, -most) END AS low,
+    CASE WHEN i.half IS NOT NULL THEN least(i.change + i.half, most) END AS high,
+    i.prompts, m.run_id
 FROM means AS m
 LEFT JOIN starts AS t ON t.training_id = m.training_id
 LEFT JOIN intervals AS i ON i.model = m.model AND i.training_id = m.training_id AND i.dataset = m.dataset
     AND i.split = m.split AND i.scorer = m.scorer
-ORDER BY m.dataset, m.split, m.scorer, m.mean DESC NULLS LAST, m.model, m.training_id;
+ORDER BY m.scorer LIKE '%/%', m.dataset, m.split, m.scorer, m.mean DESC NULLS LAST, m.model, m.training_id;

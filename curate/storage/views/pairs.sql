@@ -7,7 +7,7 @@
 CREATE VIEW pairs AS
 SELECT
     row_id, dataset, split,
-    list_filter(from_json(prompt, '["JSON"]'), lambda turn: turn ->> 'role' = 'user')[-1] ->> 'content' AS prompt,
+    last_question(prompt) AS prompt,
     chosen ->> '$[#-1].content' AS chosen,
     rejected ->> '$[#-1].content' AS rejected,
     chosen_score, rejected_score, chosen_score - rejected_score AS margin,

@@ -8,7 +8,7 @@ import pytest
 
 from curate.api.run import run
 from curate.models.gateway import replies_frame
-from curate.pipeline.generate.reply_messages import EMPTY, with_messages
+from curate.pipeline.generate.reply_messages import CUT, EMPTY, with_messages
 from curate.storage.row_history import row_history
 from curate.storage.store import Store
 from schemas.call_ids import call_id
@@ -62,6 +62,12 @@ def test_calls_have_the_stored_form(reply, response, calls):
     assert message.get("reasoning_content") == reply.reasoning_content
 
 
+@pytest.mark.parametrize("tools", [True, False])
+def test_replies_at_the_token_limit_are_counted(tools):
+    assert made(Reply("k", "First, we", None, None, "length"), tools)[2] == {CUT: 1}
+    assert made(Reply("k", "It is 4.", None, None, "stop"), tools)[2] == {}
+
+
 def test_text_of_a_prompt_without_tools_stays_text():
     row, message, counts = made(Reply("k", TEXT, None, None, "stop"), tools=False)
     assert row["response"] == message["content"] == TEXT and "tool_calls" not in message
@@ -96,7 +102,8 @@ def test_empty_replies_are_counted(tools):
 )
 def test_a_broken_call_is_an_error_and_what_was_written_is_kept(reply, said):
     row, message, counts = made(reply)
-    assert row["error"].startswith(said) and counts == {BROKEN: 1}
+    cut = {CUT: 1} if reply.finish_reason == "length" else {}
+    assert row["error"].startswith(said) and counts == {BROKEN: 1} | cut
     assert row["finish_reason"] == reply.finish_reason and row["response"] == message["content"]
     written = reply.text or json.loads(reply.tool_calls or "")[-1]["function"]["arguments"]
     assert (
