@@ -6,6 +6,7 @@
       runs/20261124-101500-demo.json one run: the stages it used, and its cost
       replies/                       every model reply (``curate.storage.reply_log``)
       embeddings/                    every embedding, a folder a model (``curate.storage.text_cache``)
+      positions/                     places of maps of embeddings (``curate.storage.kept_positions``)
       sketches/                      MinHash sketches of rows that are compared with other data, a folder a setting
       work/                          trainings in progress: checkpoints
       trackers/tensorboard/          what trainings report to TensorBoard, a folder a training

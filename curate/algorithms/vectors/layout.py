@@ -1,8 +1,8 @@
 """Positions of vectors in two dimensions, for a map: rows that are near in meaning are near on it.
 
 UMAP (McInnes, Healy, Melville 2018): a weighted graph of nearest neighbours, laid out by pulling along its edges and
-pushing random points apart, from the two main axes (PCA) as the start. It is written here because umap-learn compiles for
-13 s in each process, which is more than a report may take; this loop's machine code is kept (docs/benchmarks.md has
+pushing random points apart, from the two main axes (PCA) as the start. It is written here because umap-learn compiles
+for 10 s in each process, which is all that a report may take; this loop's machine code is kept (docs/benchmarks.md has
 both). The kernel differs in its exponent, 1 instead of 0.9.
 """
 

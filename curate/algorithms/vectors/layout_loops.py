@@ -13,9 +13,9 @@ FARTHEST = 4.0  # a step's most, before it is multiplied by the rate
 def settle(places: np.ndarray, heads: np.ndarray, tails: np.ndarray, every: np.ndarray, rounds: int, seed: int) -> None:
     """Move the points ``places`` (float32, rows x 2) in place, by stochastic gradient descent.
 
-    The edge between points ``heads[i]`` and ``tails[i]`` pulls once in ``every[i]`` rounds, and each of its ends is then
-    pushed away from ``AWAY`` random points. The same arguments give the same places: no threads, and a generator of its
-    own.
+    The edge between points ``heads[i]`` and ``tails[i]`` pulls once in ``every[i]`` rounds, and each of its ends is
+    then pushed away from ``AWAY`` random points. The same arguments give the same places: no threads, and a generator
+    of its own.
     """
     state = np.uint64(seed * 2 + 1)
     due = every.copy()
