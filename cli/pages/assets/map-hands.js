@@ -2,19 +2,23 @@
 // makes the maps of the page.
 "use strict";
 (() => {
-  const { make, button, shown, figure, nearest, within, NEAR, STEP, MOST_ZOOM, SCORES } = window.EmbeddingMap;
+  const { PLAIN, make, button, shown, figure, nearest, within, NEAR, STEP, MOST_ZOOM, SCORES } = window.EmbeddingMap;
 
   const hands = {
     writeLegend(off) {
-      const { field } = this, codes = this.data.arrays[field.name];
-      const counts = new Uint32Array(256);
-      for (let i = 0; i < this.count; i++) {
-        if (this.isOut(i)) continue;
-        if (!off[i] || this.hidden.get(field.name).has(codes[i])) counts[codes[i]]++;
-      }
+      const { field } = this, codes = this.data.arrays[field.name], own = this.hidden.get(field.name);
+      const counts = this.panels.map(({ mask }) => {
+        const found = new Uint32Array(256);
+        for (let i = 0; i < this.count; i++) {
+          const isOut = (mask && !mask[i]) || (this.chosen && !this.chosen.has(i));
+          if (!isOut && (!off[i] || own.has(codes[i]))) found[codes[i]]++;
+        }
+        return found;
+      });
+      const of = (place) => counts.map((found) => found[place]);
       this.legend.replaceChildren(make("div", "map-legend-title", field.title));
-      if (field.kind === "score") this.writeRamp(field, counts);
-      else field.values.forEach((value, place) => this.legend.append(this.entry(field, value, place, counts[place])));
+      if (field.kind === "score") this.writeRamp(field, of(SCORES));
+      else field.values.forEach((value, place) => this.legend.append(this.entry(field, value, place, of(place))));
       const hidden = [...this.hidden.values()].some((values) => values.size);
       if (hidden) {
         this.legend.append(button("Show all", "", () => {
@@ -25,12 +29,7 @@
       this.say();
     },
 
-    // Whether a point is in no panel, or not among the chosen ones.
-    isOut(i) {
-      return (this.chosen && !this.chosen.has(i)) || this.panels.every(({ mask }) => mask && !mask[i]);
-    },
-
-    entry(field, value, place, count) {
+    entry(field, value, place, counts) {
       const values = this.hidden.get(field.name);
       const element = button("", "", () => {
         if (!values.delete(place)) values.add(place);
@@ -43,7 +42,7 @@
       element.title = value;
       const swatch = make("span", "map-swatch");
       swatch.style.background = this.names[place];
-      element.append(swatch, make("span", "map-name", value), make("span", "map-count", shown(count)));
+      element.append(swatch, make("span", "map-name", value), make("span", "map-count", counts.map(shown).join(" | ")));
       return element;
     },
 
@@ -52,7 +51,7 @@
       bar.style.background = `linear-gradient(to right, ${[0, 64, 127, 190, 254].map((step) => this.names[step]).join(", ")})`;
       ends.append(make("span", "", figure(field.low)), make("span", "", figure(field.high)));
       this.legend.append(bar, ends);
-      if (counts[SCORES]) this.legend.append(this.entry(field, "(no score)", SCORES, counts[SCORES]));
+      if (counts.some(Boolean)) this.legend.append(this.entry(field, "(no score)", SCORES, counts));
     },
 
     say() {
@@ -226,6 +225,7 @@
       for (const field of this.data.fields) {
         const code = this.data.arrays[field.name][point];
         if (field.kind === "score" && field !== this.field) continue;
+        if (field.kind === "category" && PLAIN.test(field.values[code])) continue;
         const value = field.kind === "category" ? field.values[code]
           : code === SCORES ? "(no score)" : figure(field.low + (code / (SCORES - 1)) * (field.high - field.low));
         const row = make("div"), name = make("span", "", field.title);

@@ -94,24 +94,31 @@ window.mapPoints = (() => {
       this.pixels = new Uint32Array(this.image.data.buffer);
     }
 
-    // view: {scale, left, top} in pixels; colours: of each code, and the paper's and the faint one, as ABGR.
-    draw({ x, y }, codes, state, view, colours, paper, faint, radius) {
+    // Draw points: first the faint ones, then those whose code is of no interest, then the others.
+    //   codes, state  of each point
+    //   view          {scale, left, top}, in pixels
+    //   colours       of each code, as ABGR; paper and faint: of what is under them
+    //   low           whether a code is of no interest
+    draw({ x, y }, codes, state, view, { colours, paper, faint, low }, radius) {
       this.pixels.fill(paper);
-      let faints = false;
-      for (let i = 0; i < state.length && !faints; i++) faints = state[i] === FAINT;
-      if (faints) this.stamp(x, y, codes, state, FAINT, view, null, faint, radius);
-      this.stamp(x, y, codes, state, FULL, view, colours, 0, radius);
+      const level = new Uint8Array(state.length), counts = [0, 0, 0, 0];
+      for (let i = 0; i < state.length; i++) {
+        counts[level[i] = state[i] === HIDDEN ? 0 : state[i] === FAINT ? 1 : low[codes[i]] ? 2 : 3]++;
+      }
+      for (const which of [1, 2, 3]) {
+        if (counts[which]) this.stamp(x, y, codes, level, which, view, which === 1 ? null : colours, faint, radius);
+      }
       this.context.putImageData(this.image, 0, 0);
     }
 
-    stamp(x, y, codes, state, which, { scale, left, top }, colours, one, radius) {
+    stamp(x, y, codes, level, which, { scale, left, top }, colours, one, radius) {
       const { pixels } = this, width = this.canvas.width, height = this.canvas.height;
       const { offsets, covers, reach } = disc(radius, width);
-      const parts = offsets.length, right = width - reach - 1, low = height - reach - 1;
+      const parts = offsets.length, right = width - reach - 1, bottom = height - reach - 1;
       for (let i = 0; i < x.length; i++) {
-        if (state[i] !== which) continue;
+        if (level[i] !== which) continue;
         const px = (x[i] * scale + left) | 0, py = (y[i] * scale + top) | 0;
-        if (px <= reach || px >= right || py <= reach || py >= low) continue;
+        if (px <= reach || px >= right || py <= reach || py >= bottom) continue;
         const base = py * width + px, colour = colours ? colours[codes[i]] : one;
         for (let k = 0; k < parts; k++) {
           const at = base + offsets[k], cover = covers[k];
@@ -125,11 +132,11 @@ window.mapPoints = (() => {
     }
   }
 
-  // Colours of the style sheet, or any in CSS, as ABGR numbers; all are resolved for the theme in force.
-  function resolve(colours) {
+  // Colours in CSS as ABGR numbers: variables are those of an element, in the theme in force.
+  function resolve(colours, element) {
     const probe = document.createElement("i");
     probe.hidden = true;
-    document.body.append(probe);
+    element.append(probe);
     const canvas = document.createElement("canvas");
     canvas.width = colours.length;
     canvas.height = 1;

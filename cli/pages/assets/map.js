@@ -196,9 +196,9 @@
     mix() {
       const { field } = this, dark = isDark();
       const own = field.kind === "score" ? this.ramp(dark) : field.values.map((value, place) => this.colourOf(value, place, dark));
-      const all = resolve(["var(--card)", "var(--map-faint)", ...own]);
-      [this.paper, this.faint] = all;
-      this.colours = all.subarray(2);
+      const all = resolve(["var(--card)", "var(--map-faint)", ...own], this.element), low = new Uint8Array(256);
+      own.forEach((colour, place) => { low[place] = colour === "var(--other)" ? 1 : 0; });
+      this.palette = { paper: all[0], faint: all[1], colours: all.subarray(2), low };
       this.names = own;
     }
 
@@ -246,7 +246,7 @@
         const view = this.view(panel, this.ratio);
         const room = Math.sqrt((panel.width * panel.height) / this.count) * 0.19;
         const radius = Math.min(Math.max(room, 0.8) * this.zoom ** 0.3, 5) * this.ratio;
-        panel.pixels.draw(this.data, codes, panel.state, view, this.colours, this.paper, this.faint, radius);
+        panel.pixels.draw(this.data, codes, panel.state, view, this.palette, radius);
         this.drawOver(panel, radius);
       }
       this.frames = (this.frames ?? 0) + 1;
@@ -288,7 +288,7 @@
       context.textAlign = "center";
       context.lineJoin = "round";
       context.lineWidth = 4 * this.ratio;
-      context.strokeStyle = style.getPropertyValue("--map-halo");
+      context.strokeStyle = `rgb(${[0, 8, 16].map((by) => (this.palette.paper >>> by) & 255).join(" ")} / .85)`;
       context.fillStyle = style.color;
       const taken = [];
       this.middles ??= this.clusterMiddles();
@@ -314,7 +314,7 @@
     }
   }
 
-  Object.assign(EmbeddingMap, { make, button, shown, figure, nearest, within, FULL, NEAR, STEP, MOST_ZOOM, SCORES });
+  Object.assign(EmbeddingMap, { PLAIN, make, button, shown, figure, nearest, within, FULL, NEAR, STEP, MOST_ZOOM, SCORES });
   window.EmbeddingMap = EmbeddingMap;
   window.mapRead = read;
 })();
