@@ -17,6 +17,7 @@ NONE = "(none)"  # the value of a row that has none
 BY_HAND = ("any", "none", "keep", "drop", "edit", "note", "prefer")
 MOST_WORDS = 20
 LAST_PAGE = 1_000_000
+IDS = ("completion_id", "prompt_id", "row_id", "chosen_id", "rejected_id")  # which a set of ids may name
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def read_filters(parameters: Mapping[str, str], listing: Listing, columns: Colum
             values[_known(name, listing.facets)] = value
         elif kind in ("min", "max"):
             bound, span = _number(value, name), columns.spans[_known(name, columns.spans)]
-            if (kind == "min" and bound > span[0]) or (kind == "max" and bound < span[1]):
+            rounding = 1e-9 * (span[1] - span[0])  # a slider at its end says nothing
+            if (kind == "min" and bound > span[0] + rounding) or (kind == "max" and bound < span[1] - rounding):
                 low, high = spans.get(name, (None, None))
                 spans[name] = (bound, high) if kind == "min" else (low, bound)
     by_hand = parameters.get("by_hand", "")
@@ -132,9 +134,9 @@ def condition(filters: Filters, listing: Listing, selections: Selections) -> tup
         ids = selections.get(filters.chosen)
         if ids is None:
             raise UserError("the selection is not held any more; choose it anew on the map")
-        parts.append("(list_contains(?::VARCHAR[], l.label_id) OR list_contains(?::VARCHAR[], l.prompt_id))"
-                     if "prompt_id" in listing.hidden else "list_contains(?::VARCHAR[], l.label_id)")  # fmt: skip
-        given += [ids] * parts[-1].count("?")
+        names = [name for name in IDS if name in (*listing.hidden, listing.key)]
+        parts.append(f"({' OR '.join(f'l.{name} IN (SELECT unnest(?::VARCHAR[]))' for name in names)})")
+        given += [ids] * len(names)
     return " AND ".join(parts), given
 
 
