@@ -13,6 +13,7 @@ from cli import agree, compare, completion, diff, doctor, export_model, query, r
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
+from cli.reporting import command as report
 from cli.shipped_recipes import recipe_epilog
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
@@ -23,7 +24,7 @@ from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, view, diff, agree, doctor, completion)  # the commands
+MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, doctor, completion)  # the commands
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}

@@ -56,19 +56,22 @@ FINISHED = (
 )  # statuses of a run that built its datasets, perhaps from the rows that a budget allowed
 
 
-def connect(store: Store, recipe: str | None = None, query: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    store: Store, recipe: str | None = None, query: str | None = None, *, until: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Return a connection to a database in memory that has every table, view and macro.
 
     Args:
         store: The store.
         recipe: The name of a recipe in the store: the tables have what its runs made. None for all recipes.
         query: The query that the tables are for, if it is known: only what it names is made.
+        until: The id of a run: the tables have what they had after it, of the stages that are still there.
 
     Raises:
         UserError: The store has no run of this recipe.
     """
     con = duckdb.connect(config=CONFIG)
-    _create_all(con, store, recipe, _named(con, query), movable=False)
+    _create_all(con, store, recipe, _named(con, query), movable=False, until=until)
     return con
 
 
@@ -147,10 +150,18 @@ def _named(con: duckdb.DuckDBPyConnection, query: str | None) -> tuple[str, ...]
 
 
 def _create_all(
-    con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None, names: tuple[str, ...], *, movable: bool
+    con: duckdb.DuckDBPyConnection,
+    store: Store,
+    recipe: str | None,
+    names: tuple[str, ...],
+    *,
+    movable: bool,
+    until: str | None = None,
 ) -> None:
     """Create these tables, views and macros in a database, which may be for the store's folder (``movable``)."""
     runs = store.runs()
+    last = next((place for place, run in enumerate(runs) if run["run_id"] == until), len(runs))
+    runs = runs[: last + 1]
     shown = shown_runs(runs, recipe)
     con.execute(in_store_macro(store.path, movable=movable))
     tables = [name for name in names if name in STAGE_TABLES or name in FROM_FILES]

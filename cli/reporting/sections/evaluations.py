@@ -1,0 +1,85 @@
+"""What the evaluations found: each model's mean, and its change from the model that its training began with."""
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from cli.reporting.charts import Drawing, forest, label
+from cli.reporting.section import Section, counted, figure, rows, signed
+
+if TYPE_CHECKING:
+    import duckdb
+
+MOST_GROUPS = 10
+MOST_MODELS = 12
+LOWER = ("retention/texts", "behaviour/start_loss")  # of gristmill's own scorers: a loss, lower is better
+
+
+def evaluations(con: "duckdb.DuckDBPyConnection") -> Section | None:
+    """Return the view ``leaderboard`` by dataset, split and scorer; None where nothing was evaluated."""
+    found = rows(
+        con,
+        """SELECT model, training_id, dataset, split, scorer, mean, answers, nulls, start, change, low, high, prompts
+           FROM leaderboard ORDER BY contains(scorer, '/'), dataset, split, scorer, mean DESC, model""",
+    )
+    if not found:
+        return None
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in found:
+        row["interval"] = all(row[end] is not None and isfinite(row[end]) for end in ("low", "high"))
+        groups.setdefault((row["dataset"], row["split"], row["scorer"]), []).append(row)
+    cards = [_card(place, *item) for place, item in enumerate([*groups.items()][:MOST_GROUPS])]
+    left = len(groups) - len(cards)
+    answers = sum(row["answers"] for row in found)
+    about = (
+        f"The mean scores of {answers:,} answers to held-out prompts, none sampled. A change is from the model that the "
+        "training began with, over the prompts that both have a score for; the line is its 95% interval, Student's t "
+        "over families of prompts, and there is none below ten families."
+    )
+    more = f" {counted(left, 'more table')} not shown: 'gristmill show leaderboard' has them." if left > 0 else ""
+    return Section("evaluations", "Evaluation", _title(found), about + more, {"cards": cards})
+
+
+def _card(place: int, group: tuple[str, ...], held: list[dict[str, Any]]) -> dict[str, Any]:
+    shown = held[:MOST_MODELS]
+    dataset, split, scorer = group
+    changed = [row for row in shown if row["change"] is not None]
+    return {
+        "scorer": scorer, "split": split, "dataset": dataset, "left": len(held) - len(shown),
+        "lower": scorer in LOWER,
+        "models": [
+            {**row, "mean": figure(row["mean"]), "change": signed(row["change"]) if row["change"] is not None else "",
+             "interval": f"{signed(row['low'])} to {signed(row['high'])}" if row["interval"] else "",
+             "id": (row["training_id"] or "")[:6]}
+            for row in shown
+        ],
+        "drawing": _drawing(f"evaluation-{place}", scorer, changed) if changed else None,
+    }  # fmt: skip
+
+
+def _drawing(name: str, scorer: str, changed: list[dict[str, Any]]) -> Drawing:
+    sign = -1 if scorer in LOWER else 1
+    data = []
+    for place, row in enumerate(changed):
+        ends = (row["low"], row["high"]) if row["interval"] else (None, None)
+        kind = "other"
+        if row["interval"]:
+            kind = "kept" if sign * ends[0 if sign > 0 else 1] > 0 else "dropped" if sign * ends[sign > 0] < 0 else kind
+        text = f"{label(row['model'], 26)}   {signed(row['change'], 2)}"
+        tip = f"{label(row['model'])} against {label(row['start'])}: {signed(row['change'])}"
+        tip += f" ({signed(ends[0])} to {signed(ends[1])})" if row["interval"] else ", no interval"
+        data.append({"row": place, "label": text, "value": row["change"], "low": ends[0], "high": ends[1],
+                     "kind": kind, "tip": f"{tip}, {row['prompts']:,} prompts"})  # fmt: skip
+    legend = (("kept", "better"), ("dropped", "worse"), ("other", "not told apart"))
+    return forest(name, "Change from the start", data, "change of the mean score", legend=legend)
+
+
+def _title(found: list[dict[str, Any]]) -> str:
+    changed = [row for row in found if row["change"] is not None and "/" not in row["scorer"]]
+    if not changed:
+        row = found[0]
+        return f"{label(row['model'], 30)} scores {figure(row['mean'])} by {label(row['scorer'], 30)}"
+    row = max(changed, key=lambda row: (row["interval"], row["answers"], row["change"]))
+    return (
+        f"{label(row['model'], 30)} changes {label(row['scorer'], 30)} by {signed(row['change'])} on "
+        f"{label(row['split'], 30)}, to {figure(row['mean'])}"
+    )
