@@ -29,32 +29,32 @@ STEPS, NONE = 254, 255
 SIDE = 65_535
 
 
-def map_bytes(points: Points, places: np.ndarray, notes: tuple[str, ...] = ()) -> bytes:
+def map_bytes(points: Points, places: np.ndarray, key: str = "") -> bytes:
     """Return a map as bytes.
 
     Args:
         points: The points.
         places: The place of each (rows x 2), in any unit.
-        notes: Further sentences for the reader.
+        key: The name of this map, where it has one.
     """
     arrays: dict[str, np.ndarray] = dict(zip("xy", _square(places), strict=True))
     fields: list[dict[str, Any]] = []
     for one in points.categories:
-        fields.append({"name": one.name, "title": one.title, "kind": "category", "values": [*map(_plain, one.values)]})
+        fields.append({"name": one.name, "title": one.title, "kind": "category", "values": [*map(plain, one.values)]})
         arrays[one.name] = one.codes.astype(np.uint8)
     for score in points.scores:
         low, high = float(np.nanmin(score.numbers)), float(np.nanmax(score.numbers))
         name = f"score {score.name}"
-        fields.append({"name": name, "title": _plain(score.name), "kind": "score", "low": low, "high": high})
+        fields.append({"name": name, "title": plain(score.name), "kind": "score", "low": low, "high": high})
         arrays[name] = _steps(score.numbers, low, high)
     bits = np.zeros(len(points.ids), np.uint32)
     for place, held in enumerate(points.sets.values()):
         bits |= held.astype(np.uint32) << np.uint32(place)
     arrays["sets"] = bits
     header = {
-        "points": len(points.ids), "total": points.total, "notes": [*map(_plain, (*points.notes, *notes))],
+        "points": len(points.ids), "total": points.total, "notes": [*map(plain, points.notes)], "key": key,
         "fields": fields,
-        "sets": [{"name": _plain(name), "points": int(held.sum())} for name, held in points.sets.items()],
+        "sets": [{"name": plain(name), "points": int(held.sum())} for name, held in points.sets.items()],
     }  # fmt: skip
     return _packed(header, arrays)
 
@@ -90,6 +90,6 @@ def _steps(numbers: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.where(np.isfinite(scaled), scaled, NONE).astype(np.uint8)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text with a name for each character that is not seen: the page shows it as text, without markup."""
     return UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", " ".join(text.split()))

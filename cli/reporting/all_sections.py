@@ -10,6 +10,7 @@ from cli.reporting.sections.conversations import conversations
 from cli.reporting.sections.costs import costs
 from cli.reporting.sections.diversity import diversity
 from cli.reporting.sections.duplicates import duplicates
+from cli.reporting.sections.embedding_map import embedding_map
 from cli.reporting.sections.evaluations import evaluations
 from cli.reporting.sections.funnel import funnel
 from cli.reporting.sections.k_curves import k_curves
@@ -46,6 +47,7 @@ def all_sections(con: "duckdb.DuckDBPyConnection", store: "Store", of: "Subject"
         ("lengths", lambda: lengths(con)),
         ("duplicates", lambda: duplicates(con)),
         ("diversity", lambda: diversity(con)),
+        ("the map", lambda: embedding_map(con)),
         ("pairs", lambda: pairs(con)),
         ("SFT rows", lambda: conversations(con)),
         ("one problem", lambda: problems(con)),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.js", "charts.js")
+MAP_SCRIPTS = ("map-points.js", "map.js", "map-hands.js")
 CLOSING = re.compile(r"</(?=script|style)|<!--", re.IGNORECASE)
 
 
@@ -28,9 +29,12 @@ def page(sections: list[Section], values: dict[str, Any]) -> str:
     """
     pages = environment(TEMPLATES)
     pages.filters |= {"percent": percent, "figure": figure, "signed": signed}
+    has_map = any(section.name == "map" for section in sections)
     scripts = [_inline(asset(name)) for name in SCRIPTS if _draws(sections)]
+    scripts += [_inline(asset(name)) for name in MAP_SCRIPTS if has_map]
     scripts.append(_inline((TEMPLATES / "report.js").read_text(encoding="utf-8")))
-    styles = [_inline(asset("style.css")), _inline((TEMPLATES / "report.css").read_text(encoding="utf-8"))]
+    styles = [_inline(asset(name)) for name in ("style.css", "map.css") if has_map or name != "map.css"]
+    styles += [_inline((TEMPLATES / "report.css").read_text(encoding="utf-8"))]
     bodies = [(section, Markup(_body(pages, section))) for section in sections]  # noqa: S704 - a template's, escaped
     return pages.get_template("report.html").render(
         sections=bodies, scripts=scripts, styles=styles, policy=policy(scripts, styles), **values

@@ -12,14 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cli.pages.templating import ASSETS
-from cli.viewing import answers_page, labels_page, row_page, runs_page, sql_page, table_page
+from cli.viewing import answers_page, labels_page, map_page, row_page, runs_page, sql_page, table_page
 from cli.viewing.guard import Guard
 from cli.viewing.viewer import HERE, Viewer
 from curate.storage.damage import damage_in
 from schemas.errors import OneLine
 
 # Each has ``routes(viewer)``; the bar at the top has its entries in ``viewer.PAGES``.
-MODULES = (table_page, answers_page, runs_page, sql_page, labels_page, row_page)
+MODULES = (table_page, map_page, answers_page, runs_page, sql_page, labels_page, row_page)
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 ASSET = re.compile(r"[a-z][a-z.-]*")
 LONGEST_ERROR = 600

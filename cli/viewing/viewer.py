@@ -20,7 +20,7 @@ from curate.storage.store import Store
 
 HERE = Path(__file__).parent
 # The pages in the bar at the top, beside the tables: address, title.
-PAGES = (("/answers", "Before and after"), ("/runs", "Runs"), ("/sql", "SQL"), ("/labels", "Labels"))
+PAGES = (("/map", "Map"), ("/answers", "Before and after"), ("/runs", "Runs"), ("/sql", "SQL"), ("/labels", "Labels"))
 
 
 class Viewer:
@@ -48,7 +48,9 @@ class Viewer:
         except (KeyError, OSError):  # an account without a name
             return "unknown"
 
-    def page(self, request: Request, name: str, *, status: int = 200, part: str | None = None, **values: Any) -> Response:
+    def page(
+        self, request: Request, name: str, *, status: int = 200, part: str | None = None, **values: Any
+    ) -> Response:
         """Return a page.
 
         Args:

@@ -1,7 +1,7 @@
 """Keeps the positions of a map of embeddings, which take long to compute for many points.
 
-A file of ``positions/`` in the store: the coordinates as little-endian float32, two a point, in the order of the points.
-Its name has a hash of all that the positions depend on, so a file that is there fits, if it has the right size.
+A file of ``positions/`` in the store: the coordinates as little-endian float32, two a point, in the order of the
+points. Its name has a hash of all that the positions depend on, so a file that is there fits, if it has the right size.
 """
 
 import hashlib

@@ -63,10 +63,20 @@
       const size = this.chosen.size;
       this.status.append(`${shown(size)} ${size === 1 ? "point" : "points"} chosen. `);
       if (this.source.select && size) {
-        this.status.append(button("Show in the table", "", () => this.source.select([...this.chosen])
-          .catch((error) => { this.status.append(` ${error.message}`); })));
+        for (const [name, points] of this.byKind()) {
+          this.status.append(button(`Show ${shown(points.length)} ${name} in the table`, "", () => this.source.select(points)
+            .catch((error) => { this.status.append(` ${error.message}`); })));
+        }
       }
       this.status.append(button("Clear", "Choose none", () => this.choose(null)));
+    },
+
+    // The chosen points of each kind, as each has a table of its own.
+    byKind() {
+      const field = this.data.fields.find(({ name }) => name === "kind"), points = [...this.chosen];
+      if (!field) return [["of them", points]];
+      const of = (place) => points.filter((point) => this.data.arrays.kind[point] === place);
+      return field.values.map((value, place) => [`${value}s`, of(place)]).filter(([, own]) => own.length);
     },
 
     // Take points as the chosen ones, or null for none.
@@ -286,9 +296,9 @@
     }
     const data = window.mapRead(await (await fetched(src)).arrayBuffer());
     element.map = new window.EmbeddingMap(element, data, {
-      point: async (i) => (await fetched(`${point}/${i}`)).json(),
+      point: async (i) => (await fetched(`${point}/${data.key}/${i}`)).json(),
       select: async (points) => {
-        const body = new URLSearchParams({ points: bits(points, data.points) });
+        const body = new URLSearchParams({ key: data.key, points: bits(points, data.points) });
         location.assign((await (await fetched(select, { method: "POST", body })).json()).url);
       },
     });

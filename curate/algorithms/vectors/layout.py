@@ -11,6 +11,7 @@ import numpy as np
 from curate.algorithms.vectors.cosine_bounds import shorten
 from curate.algorithms.vectors.neighbour_graph import neighbour_graph
 
+VERSION = "1"  # of the places: positions that are kept hold for the version that made them
 NEIGHBOURS = 15
 FEW = 10_000  # rows up to which there are more rounds
 ROUNDS = (400, 200)  # of few rows, of many
