@@ -24,20 +24,8 @@ from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (
-    run,
-    train,
-    compare,
-    chat,
-    export_model,
-    query,
-    report,
-    view,
-    diff,
-    agree,
-    doctor,
-    completion,
-)  # the commands
+# The modules of the commands.
+MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, doctor, completion)
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}

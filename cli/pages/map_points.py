@@ -23,6 +23,7 @@ MOST_VALUES = 40  # of a column; the others are one value
 MOST_SCORERS = 12
 MOST_SETS = 31  # datasets: a bit each
 LONGEST_VALUE = 80  # characters
+LEAST_LIFT = 1.5  # times as frequent in a cluster as in all texts: a word of the cluster's name
 SEED = 7
 OTHERS = "(others)"
 MODELS = """
@@ -203,7 +204,8 @@ def _words(codes: np.ndarray, texts: Sequence[str], count: int) -> list[str]:
     said = seen.group_by("cluster", "word").len("here").with_columns(all=pl.col("here").sum().over("word"))
     size = pl.col("cluster").replace_strict(dict(enumerate(sizes)), return_dtype=pl.Int64)
     said = said.with_columns(share=pl.col("here") / size).filter(pl.col("here") > 1)
-    said = said.with_columns(weight=pl.col("share") * (pl.col("share") * len(texts) / pl.col("all")).log())
+    said = said.with_columns(lift=pl.col("share") * len(texts) / pl.col("all")).filter(pl.col("lift") >= LEAST_LIFT)
+    said = said.with_columns(weight=pl.col("share") * pl.col("lift").log())
     said = said.sort(["cluster", "weight", "word"], descending=[False, True, False])
     best = dict(said.group_by("cluster", maintain_order=True).agg(pl.col("word").head(3)).iter_rows())
     return [", ".join(best.get(cluster, [])) for cluster in range(count)]

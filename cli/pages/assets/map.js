@@ -175,6 +175,7 @@
 
     resize() {
       this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+      this.fit();
       for (const panel of this.panels) {
         const { clientWidth, clientHeight } = panel.box;
         [panel.width, panel.height] = [Math.max(clientWidth, 2), Math.max(clientHeight, 2)];
@@ -190,6 +191,13 @@
     paint() {
       this.mix();
       this.restate();
+    }
+
+    // Give the panels the shape of the map, as far as the window has room.
+    fit() {
+      const { clientWidth } = this.panels[0].box, least = 280, most = Math.max(least, Math.min(innerHeight * 0.72, 680));
+      const high = Math.round(Math.min(Math.max((clientWidth * this.extent[1]) / this.extent[0], least), most));
+      for (const { box } of this.panels) box.style.height = `${high}px`;
     }
 
     // Take the colours of the field, of the theme in force.

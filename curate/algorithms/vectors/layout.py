@@ -44,6 +44,8 @@ def positions(vectors: np.ndarray, seed: int) -> np.ndarray:
     short = shorten(vectors, every, NEIGHBOURS / count if count > NEIGHBOURS else 1.0)
     near, cosines = neighbour_graph(vectors, short, every, every, min(NEIGHBOURS, count - 1) + 1)
     heads, tails, weights = _edges(near, cosines)
+    if not len(heads):
+        return places
     rounds = ROUNDS[count > FEW]
     strong = weights >= weights.max() / rounds  # a weaker edge would never have its turn
     heads, tails, weights = heads[strong], tails[strong], weights[strong]
