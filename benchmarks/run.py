@@ -28,6 +28,7 @@ NAMES = (
     "deita",
     "subsets",
     "diverse",
+    "map",
     "decontaminate",
     "filters",
     "trainers",
