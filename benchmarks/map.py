@@ -1,8 +1,8 @@
 """The map of embeddings: seconds to place vectors, beside umap-learn, and frames a second in Chromium.
 
 ``python benchmarks/run.py --only map`` takes 2,000 and 10,000 vectors; ``python -m benchmarks.map 100000`` as many as
-it says, without umap-learn. Chromium runs without a window and without a GPU. Each frame of three seconds moves or zooms
-the map, and draws it whole.
+it says, without umap-learn. Chromium runs without a window and without a GPU. Each frame of three seconds moves or
+zooms the map, and draws it whole.
 """
 
 import shutil

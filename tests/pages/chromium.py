@@ -1,7 +1,7 @@
 """Debian's Chromium without a window, for the tests of pages; a test without it, or without Playwright, is skipped."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -15,7 +15,7 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser() -> Generator[Any]:
     """Yield a browser."""
     from playwright.sync_api import sync_playwright
 
@@ -28,7 +28,7 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def page(opened: Any, address: str, width: int = 1200, height: int = 900, **more: Any) -> Iterator[Any]:
+def page(opened: Any, address: str, width: int = 1200, height: int = 900, **more: Any) -> Generator[Any]:
     """Yield a page of a browser at an address; at the end it has written no error to the console, and raised none."""
     context = opened.new_context(viewport={"width": width, "height": height}, **more)
     said: list[str] = []

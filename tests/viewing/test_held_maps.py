@@ -20,7 +20,7 @@ def key_of(maps):
 def bits(*places, count):
     flags = np.zeros(count, np.uint8)
     flags[list(places)] = 1
-    return base64.b64encode(np.packbits(flags, bitorder="little")).decode()
+    return base64.b64encode(np.packbits(flags, bitorder="little").tobytes()).decode()
 
 
 def test_a_map_is_made_once_until_a_run_adds_to_the_store(store):
