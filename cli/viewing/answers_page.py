@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from cli.pages.differences import differences
 from cli.viewing.filters import words_of
+from cli.viewing.listings import LISTINGS
 from cli.viewing.snapshot import Snapshot
 from cli.viewing.table_page import columns_of
-from cli.viewing.listings import LISTINGS
 from cli.viewing.viewer import Viewer
 from schemas.errors import unknown
 
@@ -22,14 +22,16 @@ MODELS = """
     FROM evaluations AS e LEFT JOIN trainings AS t USING (training_id)
     WHERE e.scorer NOT LIKE '%/%' GROUP BY e.model, e.training_id ORDER BY e.training_id IS NOT NULL, e.model, 2"""
 CELLS = """
-    SELECT DISTINCT split, scorer FROM evaluations WHERE scorer NOT LIKE '%/%' AND concat(model, ' ', training_id) IN (?, ?)
+    SELECT split, scorer FROM evaluations
+    WHERE scorer NOT LIKE '%/%' AND concat(model, ' ', training_id) IN (?, ?)
     GROUP BY ALL HAVING count(DISTINCT concat(model, ' ', training_id)) = 2 ORDER BY 1, 2"""
 # One answer of each model to each prompt: the mean of its samples' scores, and the text of the first.
 PAIRED = """
     WITH e AS (
         SELECT concat(model, ' ', training_id) AS name, * FROM evaluations WHERE split = $3 AND scorer = $4
     ), a AS (
-        SELECT name, prompt_id, avg(value) AS value, any_value(prompt) AS prompt, min_by(response, sample_index) AS response,
+        SELECT name, prompt_id, avg(value) AS value, any_value(prompt) AS prompt,
+            min_by(response, sample_index) AS response,
             min(evaluation_id || '/' || row_id || '/' || sample_index) AS answer_id
         FROM e WHERE name IN ($1, $2) GROUP BY ALL
     )

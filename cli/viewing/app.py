@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import duckdb
 from starlette.applications import Starlette
@@ -39,7 +39,7 @@ def make_app(viewer: Viewer, token: str, port: int) -> Starlette:
         return viewer.page(request, "error.html", status=status, part="error_line.html", message=error_line(error))
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         yield
         viewer.current.interrupt()
 

@@ -1,4 +1,4 @@
-"""Hands candidates over to embedding-atlas, a map of texts, where that is installed: a Parquet file, and its command."""
+"""Hands candidates over to embedding-atlas, a map of texts, where it is installed: a file, and its command."""
 
 import shutil
 import subprocess
@@ -18,7 +18,8 @@ MISSING = (
 )
 # With the embeddings that a step of a recipe stored, where there are any: else embedding-atlas makes its own.
 WITH_VECTORS = """
-    SELECT c.*, e.value AS vector FROM candidates AS c JOIN embeddings AS e ON e.text_hash = left(sha256(c.response), 32)
+    SELECT c.*, e.value AS vector
+    FROM candidates AS c JOIN embeddings AS e ON e.text_hash = left(sha256(c.response), 32)
     WHERE e.model = (SELECT model FROM embeddings GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)"""
 
 
@@ -37,7 +38,10 @@ def hand_over(store: Store, port: int) -> None:
         vectors = write_candidates(store, file)
         asked = ["--host", "127.0.0.1", *(["--port", str(port)] if port else [])]
         asked += ["--vector", "vector"] if vectors else []
-        say(f"{PROGRAM} shows {store.path}; its map needs a browser with WebGPU; labels given there stay there", err=True)
+        say(
+            f"{PROGRAM} shows {store.path}; its map needs a browser with WebGPU; labels given there stay there",
+            err=True,
+        )
         done = subprocess.run([program, str(file), "--text", "response", *asked], check=False)  # noqa: S603 - the user's own program
     if done.returncode:
         raise Failed(f"{PROGRAM} ended with the code {done.returncode}")

@@ -5,18 +5,17 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, StoreFolder, command_line, open_store
+from cli.options import STORE, StoreFolder, open_store
 from cli.terminal import say
 
 
 def view(
     store: StoreFolder = STORE,
-    port: Annotated[
-        int, typer.Option("--port", help="The port on 127.0.0.1; 0 is a free one.", min=0, max=65535)
-    ] = 0,
+    port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1; 0 is a free one.", min=0, max=65535)] = 0,
     open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     atlas: Annotated[
-        bool, typer.Option("--atlas", help="Hand the candidates over to embedding-atlas instead, where it is installed.")
+        bool,
+        typer.Option("--atlas", help="Hand the candidates over to embedding-atlas instead, where it is installed."),
     ] = False,
 ) -> None:
     """Look at the store in a browser: filter, read, compare, and label rows by hand.
@@ -39,6 +38,7 @@ def view(
         if open:
             webbrowser.open(address)
 
+    say(f"reading {store} ...", err=True)
     serve(Viewer(opened), port, ready)
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable
 
 from cli.viewing.snapshot import Snapshot, make_snapshot
 from curate.storage.hand_labels import HandLabel, labels_path, read_labels
@@ -18,9 +17,9 @@ REST = 4  # times the time that a snapshot took, at least, between two of them
 class Current:
     """The newest snapshot of a store. A new one is made in the background, and pages read the old one until it is."""
 
-    def __init__(self, store: Store, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, store: Store) -> None:
         """Take a store; the first snapshot is made when it is first asked for."""
-        self.store, self.say = store, say
+        self.store = store
         self._snapshot: Snapshot | None = None
         self._state: object = None
         self._looked = self._made = self._took = 0.0
@@ -62,7 +61,7 @@ class Current:
 
     def _make(self) -> None:
         state, started = self._store_state(), time.monotonic()
-        made = make_snapshot(self.store, self.say)
+        made = make_snapshot(self.store)
         self._made = time.monotonic()
         self._took = self._made - started
         with self._lock:

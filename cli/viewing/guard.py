@@ -30,7 +30,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-NO_TOKEN = "No or a wrong token: open the address that 'gristmill view' printed."
+REFUSED = "No or a wrong token: open the address that 'gristmill view' printed."
 
 
 def new_token() -> str:
@@ -103,7 +103,7 @@ class Guard:
             return answer
         if self._is_token(self._cookies(request.cookies)):
             return None
-        return PlainTextResponse(NO_TOKEN, 401)
+        return PlainTextResponse(REFUSED, 401)
 
     def _cookies(self, cookies: Mapping[str, str]) -> str:
         return cookies.get(self.cookie, "")

@@ -18,7 +18,8 @@ from schemas.errors import unknown
 
 SHOWN = 500  # labels on the page, the newest first
 TEXTS = """
-    SELECT completion_id AS id, left(response, 300) AS text FROM completions WHERE list_contains($1::VARCHAR[], completion_id)
+    SELECT completion_id AS id, left(response, 300) AS text FROM completions
+    WHERE list_contains($1::VARCHAR[], completion_id)
     UNION ALL SELECT prompt_id, left(prompt, 300) FROM prompts WHERE list_contains($1::VARCHAR[], prompt_id)"""
 
 

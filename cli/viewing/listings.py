@@ -23,6 +23,8 @@ FATE = "CASE WHEN {used} THEN 'kept' WHEN d.row_id IS NOT NULL THEN 'dropped' EL
 class Listing:
     """A table of the viewer.
 
+    Texts are cut in it; a row's page has the whole ones.
+
     Attributes:
         name: Its name, in addresses and of its table ``list_NAME``.
         title: Its name for people.
@@ -34,6 +36,7 @@ class Listing:
         shown: The columns that are shown, in order; those of numbers follow.
         scorers: The table whose ``scorer`` and ``value`` give the columns of ``{scores}``.
         hidden: The columns that are neither shown nor filtered.
+        first: The columns that are shown before the scores, beside the texts.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Listing:
     shown: tuple[str, ...]
     scorers: str | None = None
     hidden: tuple[str, ...] = ()
+    first: tuple[str, ...] = ("fate", "reason")
 
     @property
     def table(self) -> str:
@@ -116,6 +120,7 @@ ROWS = Listing(
     facets=("dataset", "split", "type", "source", "answer_is"),
     shown=("prompt", "response", "dataset", "split", "source", "answer_is"),
     hidden=("row_id", "prompt_id", "completion_id", "search"),
+    first=("dataset", "split"),
 )
 PAIRS = Listing(
     "pairs",
@@ -162,8 +167,10 @@ EVALUATIONS = Listing(
     shown=("prompt", "response", "model", "split", "dataset", "finish_reason"),
     scorers="evaluations",
     hidden=("answer_id", "evaluation_id", "row_id", "prompt_id", "search"),
+    first=("model", "split"),
 )
 LISTINGS = {one.name: one for one in (CANDIDATES, PROMPTS, ROWS, PAIRS, DROPPED, EVALUATIONS)}
+SHOWN = 400  # characters of a text in a table: two lines of it are seen, and all of it is searched
 OWN_WORDS = ("by_hand", "label_id", "place")  # names of columns that the pages add
 
 
@@ -181,7 +188,8 @@ def listing_select(listing: Listing, scorers: Sequence[str]) -> str:
         taken.add(name.lower())
         columns += f""", max(value) FILTER (scorer = {_literal(scorer)}) AS {quoted(name)}"""
     sql = listing.sql.replace("{scores}", columns)
-    return f"SELECT *, {listing.label} AS label_id FROM ({sql})"
+    cut = ", ".join(f"left({name}, {SHOWN}) AS {name}" for name in listing.texts)
+    return f"SELECT * REPLACE ({cut}), {listing.label} AS label_id FROM ({sql})"
 
 
 def quoted(name: str) -> str:

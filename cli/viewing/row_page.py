@@ -59,28 +59,26 @@ def row_page(viewer: Viewer, request: Request, name: str, key: str) -> Response:
 def answer_page(viewer: Viewer, request: Request, key: str) -> Response:
     """Return the page of a model's answer in an evaluation, beside what else is known of its prompt."""
     snapshot, listing = viewer.current.get(), LISTINGS["evaluations"]
-    found = snapshot.rows(f"SELECT * FROM {listing.table} WHERE answer_id = ?", [key])
-    if not found:
+    parts = key.split("/")
+    number = parts.pop() if len(parts) > 2 else ""
+    where = "evaluation_id = ? AND row_id = ? AND sample_index = ?"
+    given = [parts[0], "/".join(parts[1:]), int(number) if number.isdecimal() and len(number) < 10 else -1]
+    scores = snapshot.rows(f"SELECT * FROM evaluations WHERE {where} ORDER BY scorer", given)
+    if not scores:
         raise UserError(f"no answer {key[:80]!r} is in the evaluations of this store")
-    answer = found[0]
-    scores = snapshot.rows(
-        "SELECT * FROM evaluations WHERE evaluation_id = ? AND row_id = ? AND sample_index = ? ORDER BY scorer",
-        [answer["evaluation_id"], answer["row_id"], int(key.rpartition("/")[2])],
-    )
     others = snapshot.rows(
-        f"SELECT l.*, false AS same FROM {listing.table} AS l WHERE row_id = ? AND answer_id <> ? "
-        "ORDER BY model, training, answer_id LIMIT 60",
-        [answer["row_id"], key],
+        "SELECT evaluation_id || '/' || row_id || '/' || sample_index AS answer_id, model, training_id, "
+        "any_value(left(response, 4000)) AS response FROM evaluations WHERE row_id = ? AND NOT "
+        f"({where}) GROUP BY evaluation_id, row_id, sample_index, model, training_id ORDER BY 2, 3, 1 LIMIT 60",
+        [given[1], *given],
     )
     return viewer.page(
-        request, "answer.html", answer=answer, scores=scores, others=others, listing=listing,
+        request, "answer.html", answer=scores[0], scores=scores, others=others, listing=listing,
         **list_place(viewer, request, snapshot, listing, key),
     )  # fmt: skip
 
 
-def list_place(
-    viewer: Viewer, request: Request, snapshot: Snapshot, listing: Listing, key: str
-) -> dict[str, Any]:
+def list_place(viewer: Viewer, request: Request, snapshot: Snapshot, listing: Listing, key: str) -> dict[str, Any]:
     """Return where a row is in the list that it was opened from: the list's address, and the rows beside it."""
     columns = columns_of(snapshot, listing)
     filters = read_filters(request.query_params, listing, columns)
@@ -95,7 +93,7 @@ def list_place(
 
 def pair_sides(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
     """Return the two answers of a pair, with the words marked in which they differ."""
-    row = snapshot.rows("SELECT * FROM list_pairs WHERE row_id = ? LIMIT 1", [facts.row_id])[0]
+    row = snapshot.rows("SELECT * FROM pairs WHERE row_id = ? LIMIT 1", [facts.row_id])[0]
     left, right, compared = differences(row["rejected"] or "", row["chosen"] or "")
     sides = []
     for name, text in (("chosen", right), ("rejected", left)):

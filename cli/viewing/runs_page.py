@@ -1,4 +1,4 @@
-"""The pages of runs: their list, one with its funnel, costs and recipe, its progress while it goes on, and two compared."""
+"""The pages of runs: their list, one with its funnel and costs, its progress while it goes on, two compared."""
 
 import json
 from datetime import UTC, datetime

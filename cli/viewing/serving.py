@@ -47,5 +47,6 @@ def serve(viewer: Viewer, port: int, ready: Callable[[str], None]) -> None:
             app, log_level="critical", access_log=False, server_header=False, date_header=False, lifespan="on",
             timeout_graceful_shutdown=PATIENCE, ws="none", proxy_headers=False, h11_max_incomplete_event_size=32_768,
         )  # fmt: skip
+        viewer.current.get()  # once, so that the first page is there at once
         ready(f"http://{HOST}:{chosen}/?token={token}")
         uvicorn.Server(config).run(sockets=[held])

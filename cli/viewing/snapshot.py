@@ -7,7 +7,7 @@ user may read, and goes with the object.
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class Snapshot:
     running: set[duckdb.DuckDBPyConnection] = field(default_factory=set, repr=False)
 
     @contextmanager
-    def cursor(self, seconds: float = SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(self, seconds: float = SECONDS) -> Generator[duckdb.DuckDBPyConnection]:
         """Yield a connection of which each query ends after so many seconds, and no later than ``interrupt``."""
         cursor = self.con.cursor()
         cursor.execute("USE held")
@@ -86,23 +86,17 @@ class Snapshot:
             cursor.interrupt()
 
 
-def make_snapshot(store: Store, say: Callable[[str], None] = lambda text: None) -> Snapshot:
-    """Copy the store's tables, and return what reads the copy.
-
-    Args:
-        store: The store.
-        say: Called with what is being done.
-    """
+def make_snapshot(store: Store) -> Snapshot:
+    """Copy a store's tables, and return what reads the copy."""
     folder = tempfile.TemporaryDirectory(prefix="gristmill-view-", ignore_cleanup_errors=True)
     file = Path(folder.name) / "rows.duckdb"
     with connect(store) as con:
         con.execute(f"SET memory_limit = '{MEMORY}'")
         con.execute(f"SET temp_directory = {_literal(folder.name)}")
         con.execute(f"ATTACH {_literal(str(file))} AS held")
-        _copy_tables(con, say)
+        _copy_tables(con)
         columns, damages = {}, {}
         for listing in LISTINGS.values():
-            say(f"sorting {listing.title.lower()}")
             try:
                 columns[listing.name] = _make_listing(con, listing)
             except duckdb.Error as error:
@@ -120,12 +114,11 @@ def reader(file: Path) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _copy_tables(con: duckdb.DuckDBPyConnection, say: Callable[[str], None]) -> None:
+def _copy_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Copy the tables into the database ``held``, and make the views and macros over them; make it the current one."""
     con.execute("CREATE TABLE held.embeddings AS SELECT * FROM memory.main.embeddings LIMIT 0")
     for name in EVERYTHING:
         if name in (*STAGE_TABLES, *HISTORY_TABLES, "decision_history"):
-            say(f"reading {name}")
             try:
                 con.execute(f"CREATE TABLE held.{name} AS SELECT * FROM memory.main.{name}")
             except duckdb.Error as error:

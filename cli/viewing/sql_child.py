@@ -1,6 +1,6 @@
 """Answers one query of the SQL box, in a process of its own that may write no file and take little memory.
 
-It is run as a file, alone: it imports nothing of gristmill. The query comes on stdin, the answer goes to stdout as JSON.
+It is run as a file, alone: it imports nothing of gristmill. The query comes on stdin, the answer goes out as JSON.
 A SELECT alone is no promise: DuckDB 2 takes ``WITH x AS (COPY ... TO 'file') SELECT ...`` as one. So the database that
 is read was opened read-only, DuckDB may open no other file, and the kernel refuses the process every write to one.
 """
@@ -21,7 +21,6 @@ LONGEST = 100_000  # characters of a query
 MEMORY = 2_500_000_000  # bytes of addresses, of which DuckDB takes a gigabyte for data
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?(?=\S)", re.IGNORECASE)
 ONE = "one SELECT or EXPLAIN statement is taken here"
-# Where ``SELECT`` hides a statement that writes, as DuckDB serialises it.
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "memory_limit": "1GB",
     "temp_directory": "", "threads": "2",

@@ -13,9 +13,7 @@ from cli.viewing.snapshot import Columns, Snapshot
 from cli.viewing.viewer import Viewer
 from schemas.errors import UserError
 
-SHOWN_CHARACTERS = 600  # of a text in a table: two lines of it are seen
 MOST_CHOICES = 60
-FIRST = ("fate", "reason")  # beside the texts
 COUNTED = ("tokens", "characters", "sample", "candidates", "trainings", "longer")  # which come last
 
 
@@ -50,9 +48,10 @@ def table(viewer: Viewer, listing: Listing, request: Request) -> Response:
         values,
     )
     first = (page - 1) * PAGE
+    words = BY_HAND[:2] if listing.name == "pairs" else BY_HAND[:-1]
     answer = viewer.page(
         request, "table.html", part="rows.html", listing=listing, columns=columns, filters=filters, rows=rows,
-        total=total, page=page, last=last, first=first, shown=shown, sliders=sliders(columns), by_hand=BY_HAND[:2] if listing.name == "pairs" else BY_HAND[:-1],
+        total=total, page=page, last=last, first=first, shown=shown, sliders=sliders(columns), by_hand=words,
         nothing=NONE, numbers=columns.spans, most=MOST_CHOICES, labels=len(viewer.current.labels),
     )  # fmt: skip
     query = filters.query()
@@ -76,24 +75,21 @@ def shown_columns(listing: Listing, columns: Columns) -> list[str]:
     """Return the columns that a table shows: its texts and fates, scores, what else has several values, counts."""
     known = [name for name in listing.shown if name in listing.texts or _varies(name, columns)]
     numbers = [name for name in columns.spans if name not in listing.hidden]
-    first = [name for name in known if name in (*listing.texts, *FIRST)]
-    scores = [name for name in numbers if name not in COUNTED]
+    first = [name for name in known if name in (*listing.texts, *listing.first)]
+    scores = [name for name in numbers if not _comes_last(name)]
     return [*first, *scores, *(name for name in known if name not in first), *(n for n in numbers if n in COUNTED)]
 
 
 def sliders(columns: Columns) -> list[tuple[str, float, float, str]]:
     """Return the columns of numbers that have a slider, scores first: the name, the least, the most, the step."""
     found = [(name, low, high) for name, (low, high) in columns.spans.items() if low < high]
-    found.sort(key=lambda one: one[0] in COUNTED)
+    found.sort(key=lambda one: _comes_last(one[0]))
     return [(name, low, high, "any" if columns.types[name] == "DOUBLE" else "1") for name, low, high in found]
 
 
 def selected(listing: Listing, shown: list[str]) -> str:
-    """Return what a query of a table selects: the shown columns, its texts cut, its id, and its labels."""
-    parts = [
-        f"left(l.{quoted(name)}, {SHOWN_CHARACTERS}) AS {quoted(name)}" if name in listing.texts else f"l.{quoted(name)}"
-        for name in shown
-    ]
+    """Return what a query of a table selects: the shown columns, its id, and its labels."""
+    parts = [f"l.{quoted(name)}" for name in shown]
     pair = ["l.chosen_id"] if "chosen_id" in listing.hidden else []
     return ", ".join([f"l.{listing.key} AS place", "l.label_id", "b.by_hand", *pair, *parts])
 
@@ -132,3 +128,8 @@ def neighbours(
 def _varies(name: str, columns: Columns) -> bool:
     """Return whether a column has more than one value, so that it says something of a row."""
     return name not in columns.values or len(columns.values[name]) > 1
+
+
+def _comes_last(name: str) -> bool:
+    """Return whether a number is a count, or a figure of gristmill's own, whose name has a slash."""
+    return name in COUNTED or "/" in name

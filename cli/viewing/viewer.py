@@ -1,14 +1,12 @@
 """What all pages share: the store, the snapshot, the sets of ids, and how a page is rendered."""
 
 import getpass
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-
-from markupsafe import Markup
 
 from cli.pages.conversation import conversation, parsed
 from cli.pages.templating import environment
@@ -33,9 +31,9 @@ class Viewer:
         pages: The entries of the bar beside the tables.
     """
 
-    def __init__(self, store: Store, say: Callable[[str], None] = lambda text: None) -> None:
-        """Look at a store; ``say`` is called with what takes long."""
-        self.store, self.current, self.selections = store, Current(store, say), Selections()
+    def __init__(self, store: Store) -> None:
+        """Look at a store."""
+        self.store, self.current, self.selections = store, Current(store), Selections()
         self.pages = [*PAGES]
         self._templates = environment(HERE / "templates")
         self._templates.filters |= {"plain": plain, "turns": turns}

@@ -195,6 +195,8 @@
 
   // A page, once it is there ----------------------------------------------------------------------------------------------
   document.addEventListener("DOMContentLoaded", () => {
+    const filters = one("[data-filters]");
+    if (filters && matchMedia("(max-width: 62rem)").matches) filters.open = false; // it would hide the rows
     const box = one("[data-onward]");
     if (box) box.checked = memory.get("gristmill-onward") === "yes";
     if (panel()) sessionStorage.setItem("gristmill-last", location.pathname);
