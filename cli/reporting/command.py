@@ -17,7 +17,7 @@ def report(
         typer.Option(
             "--run",
             metavar="RUN",
-            help="The start of a run's id, or a recipe's name: the store as it was after that run; by default the latest.",
+            help="The start of a run's id, or a recipe's name: the store as it was after it. By default the latest.",
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),

@@ -20,12 +20,7 @@ def funnel(con: "duckdb.DuckDBPyConnection", run_id: str | None) -> Section | No
     if not stages:
         return None
     shown = stages[:MOST_STAGES]
-    reasons = [
-        {**row, "share": percent(row["dropped"] / row["rows_in"]) if row["rows_in"] else "–"}
-        for row in found
-        if row["reason"] is not None and row["dropped"]
-    ]
-    reasons.sort(key=lambda row: -row["dropped"])
+    reasons = _reasons(found)
     about = f"Every stage of the run {run_id} that makes or drops rows, in the recipe's order"
     if len(stages) > len(shown):
         about += f"; the first {len(shown)} of {len(stages)}"
@@ -55,6 +50,20 @@ def _stages(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     parts = {name.rpartition(".")[0] for name in stages}
     # the last row of a dataset repeats what its last part kept
     return [stage for name, stage in stages.items() if not (name.startswith("datasets.") and name in parts)]
+
+
+def _reasons(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what dropped rows, the most first; what is by design comes last, and what is the same of several datasets
+    is one.
+    """
+    held: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in found:
+        if row["reason"] is None or not row["dropped"]:
+            continue
+        key = (row["reason"], row["dropped"], row["rows_in"], row["stage"].rpartition(".")[2])
+        share = percent(row["dropped"] / row["rows_in"]) if row["rows_in"] else "–"
+        held.setdefault(key, {**row, "share": share, "alike": -1})["alike"] += 1
+    return sorted(held.values(), key=lambda row: (row["reason"] in WANTED, -row["dropped"]))
 
 
 def _parts(place: int, stage: dict[str, Any]) -> list[dict[str, Any]]:

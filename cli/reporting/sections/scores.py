@@ -69,10 +69,10 @@ def _drawing(name: str, scorer: str, model: str, bins: list[dict[str, Any]]) -> 
     n = sum(row["n"] for row in bins)
     held = {row["bin"]: row["n"] for row in bins}
     data = [
-        {"low": start + at * width, "high": start + (at + 1) * width, "value": held.get(at, 0) / n, "kind": "accent",
-         "tip": f"{held.get(at, 0):,} of {n:,} between {figure(start + at * width)} and "
+        {"low": start + at * width, "high": start + (at + 1) * width, "value": held[at] / n, "kind": "accent",
+         "tip": f"{held[at]:,} of {n:,} between {figure(start + at * width)} and "
          f"{figure(start + (at + 1) * width)}"}
-        for at in range(BINS if high > low else 1)
+        for at in sorted(held)
     ]  # fmt: skip
     mean = sum(row["total"] for row in bins) / n
     top = percent(held.get(BINS - 1 if high > low else 0, 0) / n)
