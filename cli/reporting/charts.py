@@ -175,7 +175,7 @@ def scatter(x: str, y: str) -> dict[str, Any]:
     return _spec(drawn, [], 340)
 
 
-def _spec(drawn: "alt.Chart | alt.LayerChart", data: Rows, height: int) -> dict[str, Any]:
+def _spec(drawn: "alt.Chart | alt.LayerChart | alt.FacetChart", data: Rows, height: int) -> dict[str, Any]:
     spec = drawn.properties(width="container", height=height, data=alt.Data(values=[{}])).to_dict()
     spec.pop("config", None)  # charts.js has the theme
     spec.pop("datasets", None)

@@ -53,9 +53,7 @@ def _stages(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _reasons(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what dropped rows, the most first; what is by design comes last, and what is the same of several datasets
-    is one.
-    """
+    """Return what dropped rows, the most first, what is by design last; what is alike in several datasets is one."""
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in found:
         if row["reason"] is None or not row["dropped"]:

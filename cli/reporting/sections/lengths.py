@@ -28,6 +28,7 @@ def lengths(con: "duckdb.DuckDBPyConnection") -> Section | None:
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows(con, QUERY):
         found.setdefault(row["scorer"], []).append(row)
+    found = {name: _joined(parts) for name, parts in found.items()}
     found = {
         name: parts for name, parts in found.items() if len(parts) > 2 and parts[-1]["length"] > parts[0]["length"]
     }
@@ -49,6 +50,18 @@ def lengths(con: "duckdb.DuckDBPyConnection") -> Section | None:
         + (f". {counted(left, 'more scorer')} not drawn." if left > 0 else "."),
         {"drawings": drawings, "pairs": pairs},
     )  # fmt: skip
+
+
+def _joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return parts of which those of the same length are one."""
+    out: list[dict[str, Any]] = []
+    for row in parts:
+        if out and out[-1]["length"] == row["length"]:
+            last, n = out[-1], out[-1]["n"] + row["n"]
+            out[-1] = last | {"n": n, "mean": (last["mean"] * last["n"] + row["mean"] * row["n"]) / n}
+        else:
+            out.append(row)
+    return out
 
 
 def _sentence(con: "duckdb.DuckDBPyConnection", scorer: str) -> str:

@@ -31,7 +31,7 @@ ORDER BY r.spread DESC, least(r.answers, 4) DESC, md5(r.prompt_id), r.place
 
 
 def problems(con: "duckdb.DuckDBPyConnection") -> Section | None:
-    """Return a few prompts with four of their candidates, the best first; None where no prompt has two that differ in score."""
+    """Return a few prompts with four of their candidates, the best first; None where none differ in score."""
     names = rows(con, """SELECT scorer, count(*) AS n FROM scores JOIN completions ON completion_id = row_id
                          WHERE value IS NOT NULL GROUP BY 1 ORDER BY n DESC, scorer LIMIT 1""")  # fmt: skip
     if not names:
