@@ -8,7 +8,7 @@ from cli.reporting.section import Section, figure, rows, seconds
 if TYPE_CHECKING:
     import duckdb
 
-MOST_MODELS = 12
+MOST_MODELS = 8
 BY_MODEL = """
 SELECT coalesce(model, 'no model') AS model, sum(requests)::BIGINT AS requests, sum(failed)::BIGINT AS failed,
        sum(prompt_tokens)::BIGINT AS prompt_tokens, sum(completion_tokens)::BIGINT AS completion_tokens,

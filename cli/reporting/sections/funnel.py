@@ -69,7 +69,7 @@ def _parts(place: int, stage: dict[str, Any]) -> list[dict[str, Any]]:
     said = f"{stage['kept']:,} of {whole:,}" if stage["dropped"] else f"{whole:,}"
     parts = [("kept", "kept", stage["kept"]), *(("dropped", reason, n) for reason, n in stage["dropped"])]
     return [
-        {"row": place, "part": part, "kind": kind, "value": n, "label": f"{label(stage['stage'], 34)}   {said}"
+        {"row": place, "part": part, "kind": kind, "value": n, "label": f"{label(stage['stage'], 38)}   {said}"
          if part == 0 else None, "tip": f"{label(stage['stage'])}: {n:,} {'' if kind == 'kept' else 'dropped: '}"
          f"{label(reason)}"}
         for part, (kind, reason, n) in enumerate(parts)

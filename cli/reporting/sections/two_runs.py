@@ -22,6 +22,7 @@ def two_runs(changes: "RunChanges") -> Section:
     ]
     entered, left = (sum(row[name] for row in tables) for name in ("entered", "left"))
     rows = changes.rows.sort("what", "change", "row_id").unique(["what", "change"], keep="first", maintain_order=True)
+    shown = [row if row["change"] == "left" else row | {"why": None} for row in rows.head(MOST_ROWS).to_dicts()]
     before, after = changes.before["run_id"], changes.after["run_id"]
     same = not entered and not left and not settings and not changes.moves.height
     title = (
@@ -35,7 +36,7 @@ def two_runs(changes: "RunChanges") -> Section:
         "the same recipe: the last one before it that made something else, where there is one. All rows are compared; "
         "of each change one row is shown.",
         {"settings": settings[:MOST_SETTINGS], "more_settings": max(0, len(settings) - MOST_SETTINGS),
-         "tables": tables, "scores": changes.scores.to_dicts(), "rows": rows.head(MOST_ROWS).to_dicts(),
+         "tables": tables, "scores": changes.scores.to_dicts(), "rows": shown,
          "before": before, "after": after, "same": same},
     )  # fmt: skip
 
