@@ -93,11 +93,14 @@ def histogram(name: str, title: str, data: Rows, axis: str, count: str, **more: 
         data: A row for each bin: ``low``, ``high``, ``value``, ``kind`` and ``tip``.
         axis: What the values are.
         count: What is counted.
-        more: ``about``, ``legend``; ``form`` is the format of what is counted, ``height`` the chart's.
+        more: ``about``, ``legend``; ``form`` is the format of what is counted, ``height`` the chart's, ``ends``
+            those of the first axis; ``whole`` has only whole numbers on it.
     """
-    form, height = more.pop("form", "~%"), more.pop("height", 130)
+    form, height, whole = more.pop("form", "~%"), more.pop("height", 130), more.pop("whole", False)
+    ends = more.pop("ends", None)
+    axis_of = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=6) if whole else _numbers(",~f", grid=False)
     drawn = _mark(alt.Chart(), "bar", stroke="var(--card)", strokeWidth=1).encode(
-        x=alt.X("low:Q", title=axis, axis=_numbers(",~f", grid=False)),
+        x=alt.X("low:Q", title=axis, axis=axis_of, scale=alt.Scale(domain=ends) if ends else alt.Undefined),
         x2=alt.X2("high:Q"),
         y=alt.Y("value:Q", title=count, axis=alt.Axis(format=form, tickCount=3)),
         y2=alt.datum(0),

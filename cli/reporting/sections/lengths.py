@@ -85,8 +85,10 @@ def _curve(name: str, scorer: str, parts: list[dict[str, Any]], sentence: str) -
          "tip": f"{row['n']:,} responses of {row['length']:,.0f} characters on average: {figure(row['mean'])}"}
         for row in parts
     ]  # fmt: skip
-    return lines(name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True,
-                 whole=False, about=sentence or "no rank correlation can be told")  # fmt: skip
+    return lines(
+        name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True, whole=False,
+        zero=all(row["y"] >= 0 for row in data), about=sentence or "no rank correlation can be told",
+    )  # fmt: skip
 
 
 def _pairs(con: "duckdb.DuckDBPyConnection") -> Drawing | None:
