@@ -14,6 +14,7 @@ NAMES = (
     "help",
     "check",
     "sql",
+    "report",
     "store",
     "engine",
     "decoding",

@@ -13,6 +13,7 @@ from cli.options import (
     Overrides,
     Quiet,
     RecipeFile,
+    ReportFile,
     StoreFolder,
     open_store,
     read_recipe,
@@ -62,6 +63,7 @@ def compare(
     limit: Limit = None,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Train arms on several seeds, and say whether they differ.
@@ -72,8 +74,11 @@ def compare(
     """
     from cli.output_file import check_output, output_file
     from cli.progress import Bars
+    from cli.reporting.command import finish_report
+    from cli.reporting.make import check_report
     from train.arms.compare import compare
 
+    check_report(report)
     if markdown is not None:
         check_output(markdown, "--markdown")
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
@@ -86,6 +91,7 @@ def compare(
         with output_file(markdown, "--markdown") as made:
             made.write_text(found.markdown, encoding="utf-8")
         say(f"Markdown: {markdown}")
+    finish_report(report, store, loaded)
 
 
 def show_compared(found: "Comparison") -> None:

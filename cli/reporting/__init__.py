@@ -1,1 +1,1 @@
-"""``gristmill report``: one HTML file, for offline, that shows what is in a store. A section a file, a template each."""
+"""``gristmill report``: one HTML file, offline, that shows what a store holds. A section is a file and a template."""

@@ -24,11 +24,13 @@ from cli.reporting.sections.score_pairs import score_pairs
 from cli.reporting.sections.scores import scores
 from cli.reporting.sections.training_curves import training_curves
 from cli.reporting.sections.two_runs import two_runs
+from curate.storage.sql_views import FINISHED
 
 if TYPE_CHECKING:
     import duckdb
 
     from cli.reporting.subject import Subject
+    from curate.storage.records import RunInfo
     from curate.storage.store import Store
 
 Made = tuple[list[Section], list[str]]
@@ -88,12 +90,20 @@ def _made(name: str, make: Callable[[], Section | None]) -> Section | str | None
 
 
 def _changes(store: "Store", of: "Subject") -> Section | None:
-    """Return what changed from the run before to the one that is shown; None where there is only one."""
-    from curate.storage.run_changes import run_changes, two_runs as found
+    """Return what changed since the last run that made something else; None where there is only one run."""
+    from curate.storage.run_changes import run_changes
 
     if of.run is None:
         return None
-    earlier = [run for run in store.runs() if run["recipe"] == of.recipe and run["command"] == "run"]
-    if earlier[0]["run_id"] == of.run["run_id"]:
+    run_id = of.run["run_id"]
+    runs = [run for run in store.runs() if run["recipe"] == of.recipe and run["command"] == "run"]
+    runs = runs[: next(place for place, run in enumerate(runs) if run["run_id"] == run_id)]
+    earlier = [run for run in runs if run["status"] in FINISHED] or runs
+    if not earlier:
         return None
-    return two_runs(run_changes(store, *found(store, None, of.run["run_id"])))
+    other = [run for run in earlier if _stages(run) != _stages(of.run)]
+    return two_runs(run_changes(store, (other or earlier)[-1], of.run))
+
+
+def _stages(run: "RunInfo") -> set[str]:
+    return {stage["path"] for stage in run["stages"]}

@@ -74,10 +74,10 @@ def bars(name: str, title: str, data: Rows, axis: str, **more: Any) -> Drawing:
     """
     most, form = more.pop("most", None), more.pop("form", ",~f")
     scale = alt.Scale(domain=[0, most], nice=False) if most else alt.Scale(zero=True)
-    x = alt.X("value:Q", stack="zero", title=axis, scale=scale, axis=_numbers(form))
+    x = alt.X("value:Q", stack="zero", title=axis, scale=scale, axis=_numbers(form, grid=False))
     base = alt.Chart().encode(y=_places())
-    drawn = base.mark_bar(size=12, yOffset=8, cornerRadius=2, stroke="var(--card)", strokeWidth=0.5).encode(
-        x=x, color=_kinds(), order=alt.Order("part:Q"), tooltip=alt.Tooltip("tip:N", title=" ")
+    drawn = _mark(base, "bar", size=12, yOffset=8, cornerRadius=2, stroke="var(--card)", strokeWidth=0.5).encode(
+        x=x, color=_kinds(), order=alt.Order("part:Q"), tooltip=_tip()
     )
     return Drawing(
         name, title, _spec(alt.layer(drawn, _labels(base)), data, _rows_of(data) * STEP), _tall(data), **more
@@ -93,20 +93,19 @@ def histogram(name: str, title: str, data: Rows, axis: str, count: str, **more: 
         data: A row for each bin: ``low``, ``high``, ``value``, ``kind`` and ``tip``.
         axis: What the values are.
         count: What is counted.
-        more: ``about``, ``legend``; ``form`` is the format of what is counted, ``height`` the chart's.
+        more: ``about``, ``legend``; ``form`` is the format of what is counted, ``height`` the chart's, ``ends``
+            those of the first axis; ``whole`` has only whole numbers on it.
     """
-    form, height = more.pop("form", "~%"), more.pop("height", 130)
-    drawn = (
-        alt.Chart()
-        .mark_bar(stroke="var(--card)", strokeWidth=1)
-        .encode(
-            x=alt.X("low:Q", title=axis, axis=alt.Axis(grid=False, tickCount=6)),
-            x2=alt.X2("high:Q"),
-            y=alt.Y("value:Q", title=count, axis=alt.Axis(format=form, tickCount=3)),
-            y2=alt.datum(0),
-            color=_kinds(),
-            tooltip=alt.Tooltip("tip:N", title=" "),
-        )
+    form, height, whole = more.pop("form", "~%"), more.pop("height", 130), more.pop("whole", False)
+    ends = more.pop("ends", None)
+    axis_of = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=6) if whole else _numbers(",~f", grid=False)
+    drawn = _mark(alt.Chart(), "bar", stroke="var(--card)", strokeWidth=1).encode(
+        x=alt.X("low:Q", title=axis, axis=axis_of, scale=alt.Scale(domain=ends) if ends else alt.Undefined),
+        x2=alt.X2("high:Q"),
+        y=alt.Y("value:Q", title=count, axis=alt.Axis(format=form, tickCount=3)),
+        y2=alt.datum(0),
+        color=_kinds(),
+        tooltip=_tip(),
     )
     return Drawing(name, title, _spec(drawn, data, height), height + 44, **more)
 
@@ -117,8 +116,8 @@ def lines(name: str, title: str, data: Rows, x: str, y: str, **more: Any) -> Dra
     Args:
         name: The id of the chart.
         title: What it shows.
-        data: A row for each point: ``x``, ``y``, ``group``, ``line`` (the line's number), ``colour`` (a name of
-            ``SERIES`` or ``KINDS``) and ``tip``.
+        data: A row for each point: ``x``, ``y``, ``line`` (the line's number), ``colour`` (a name of ``SERIES`` or
+            ``KINDS``) and ``tip``; those of a ``faint`` line have no tip.
         x: What is on the first axis.
         y: What is on the second.
         more: ``about``, ``legend``; ``points`` draws them, ``zero`` begins the second axis at 0, ``whole`` has only
@@ -132,9 +131,11 @@ def lines(name: str, title: str, data: Rows, x: str, y: str, **more: Any) -> Dra
         color=_colours([*SERIES, *KINDS], "colour"),
         detail="line:N",
     )
-    line = base.mark_line(strokeWidth=1.8, interpolate="linear", opacity=0.9)
-    dots = base.mark_point(filled=True, size=34 if points else 40, opacity=0.95 if points else 0)
-    drawn = alt.layer(line, dots.encode(tooltip=alt.Tooltip("tip:N", title=" ")))
+    faint = _mark(base.transform_filter("datum.faint"), "line", strokeWidth=1, opacity=0.22)
+    strong = base.transform_filter("!datum.faint")
+    line = _mark(strong, "line", strokeWidth=2, opacity=0.95)
+    dots = _mark(strong, "point", filled=True, size=34 if points else 60, opacity=0.95 if points else 0)
+    drawn = alt.layer(faint, line, dots.encode(tooltip=_tip()))
     return Drawing(name, title, _spec(drawn, data, 210), 256, **more)
 
 
@@ -150,17 +151,16 @@ def forest(name: str, title: str, data: Rows, axis: str, **more: Any) -> Drawing
         more: ``about``, ``legend``.
     """
     base = alt.Chart().encode(y=_places())
-    x = alt.X("value:Q", title=axis, axis=_numbers("+,~g"), scale=alt.Scale(zero=True, padding=10))
-    below = {"yOffset": 8}
-    zero = alt.Chart().mark_rule(color="var(--quiet)", strokeDash=[3, 3]).encode(x=alt.datum(0))
-    span = base.mark_rule(strokeWidth=2.5, strokeCap="round", **below).encode(
-        x=alt.X("low:Q", title=axis), x2="high:Q", color=_kinds()
+    x = alt.X("value:Q", title=axis, axis=_numbers("+,~f", grid=False), scale=alt.Scale(zero=True, padding=10))
+    zero = _mark(base, "tick", color="var(--quiet)", size=18, thickness=1, yOffset=8).encode(x=alt.datum(0))
+    span = _mark(base, "rule", strokeWidth=2.5, strokeCap="round", yOffset=8).encode(
+        x=alt.X("low:Q", title=axis), x2=alt.X2("high:Q"), color=_kinds()
     )
-    seeds = base.mark_point(shape="stroke", angle=90, size=60, opacity=0.55, **below).encode(
+    seeds = _mark(base, "point", shape="stroke", angle=90, size=60, opacity=0.55, yOffset=8).encode(
         x=alt.X("dot:Q", title=axis), color=_kinds()
     )
-    middle = base.mark_point(filled=True, size=75, opacity=1, **below).encode(
-        x=x, color=_kinds(), tooltip=alt.Tooltip("tip:N", title=" ")
+    middle = _mark(base, "point", filled=True, size=75, opacity=1, yOffset=8).encode(
+        x=x, color=_kinds(), tooltip=_tip()
     )
     drawn = alt.layer(zero, span, seeds, middle, _labels(base))
     return Drawing(name, title, _spec(drawn, data, _rows_of(data) * STEP), _tall(data), **more)
@@ -168,20 +168,17 @@ def forest(name: str, title: str, data: Rows, axis: str, **more: Any) -> Drawing
 
 def scatter(x: str, y: str) -> dict[str, Any]:
     """Return the specification of points of two scores, whose values and axis names a script fills in."""
-    drawn = (
-        alt.Chart()
-        .mark_point(filled=True, size=26, opacity=0.5)
-        .encode(
-            x=alt.X("x:Q", title=x, scale=alt.Scale(zero=False, nice=True, padding=8)),
-            y=alt.Y("y:Q", title=y, scale=alt.Scale(zero=False, nice=True, padding=8)),
-            color=_colours(SERIES, "colour"),
-            tooltip=alt.Tooltip("tip:N", title=" "),
-        )
+    look = alt.Scale(zero=False, nice=False, padding=8)
+    drawn = _mark(alt.Chart(), "point", filled=True, size=18, opacity=0.4).encode(
+        x=alt.X("x:Q", title=x, scale=look, axis=alt.Axis(tickCount=5)),
+        y=alt.Y("y:Q", title=y, scale=look, axis=alt.Axis(tickCount=5)),
+        color=_colours(SERIES, "colour"),
+        tooltip=_tip(),
     )
     return _spec(drawn, [], 340)
 
 
-def _spec(drawn: "alt.Chart | alt.LayerChart", data: Rows, height: int) -> dict[str, Any]:
+def _spec(drawn: "alt.Chart | alt.LayerChart | alt.FacetChart", data: Rows, height: int) -> dict[str, Any]:
     spec = drawn.properties(width="container", height=height, data=alt.Data(values=[{}])).to_dict()
     spec.pop("config", None)  # charts.js has the theme
     spec.pop("datasets", None)
@@ -195,8 +192,20 @@ def _places() -> alt.Y:
 
 
 def _labels(base: alt.Chart) -> alt.Chart:
-    mark = base.transform_filter("isValid(datum.label)").mark_text(align="left", baseline="middle", dy=-9, fontSize=12)
-    return mark.encode(x=alt.value(0), text="label:N", tooltip=alt.Tooltip("tip:N", title=" "))
+    held = base.transform_filter("isValid(datum.label)")
+    drawn = _mark(held, "text", align="left", baseline="middle", dy=-9, fontSize=12)
+    return drawn.encode(x=alt.value(0), text=alt.Text("label:N"), tooltip=_tip())
+
+
+def _mark(base: alt.Chart, kind: str, **look: Any) -> alt.Chart:
+    """Return a chart with this mark."""
+    made = base.copy()
+    made.mark = alt.MarkDef(type=kind, **look)  # ty: ignore[invalid-argument-type] - Altair checks it
+    return made
+
+
+def _tip() -> alt.Tooltip:
+    return alt.Tooltip("tip:N", title=" ")
 
 
 def _kinds() -> alt.Color:
@@ -209,7 +218,7 @@ def _colours(names: Sequence[str], field: str) -> alt.Color:
 
 
 def _numbers(form: str, *, grid: bool = True) -> alt.Axis:
-    return alt.Axis(format=form, tickCount=5, grid=grid)
+    return alt.Axis(format=form, tickCount=5, grid=grid, labelOverlap="greedy", labelSeparation=8)
 
 
 def _rows_of(data: Rows) -> int:

@@ -2,12 +2,15 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import STORE, StoreFolder, open_store
 from cli.terminal import say
+
+if TYPE_CHECKING:
+    from schemas.recipe import Recipe
 
 
 def report(
@@ -17,7 +20,7 @@ def report(
         typer.Option(
             "--run",
             metavar="RUN",
-            help="The start of a run's id, or a recipe's name: the store as it was after that run; by default the latest.",
+            help="The start of a run's id, or a recipe's name: the store as it was after it. By default the latest.",
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
@@ -44,20 +47,21 @@ def said_report(path: Path, seconds: float) -> None:
     say(f"report: {path} ({seconds:.1f} s{size}); a browser opens it, also offline")
 
 
-def finish_report(path: Path | None, store: Path, recipe: str) -> None:
+def finish_report(path: Path | None, store: Path, recipe: "Recipe") -> None:
     """Write the report of ``--report`` at the end of a command; nothing where none is asked for.
 
     Args:
         path: The file; None for no report.
         store: The store's folder.
-        recipe: The name of the recipe that ran.
+        recipe: The recipe that ran.
     """
     if path is None:
         return
     from cli.reporting.make import write_report
 
     started = time.monotonic()
-    for line in write_report(open_store(store), path, recipe):
+    name = None if recipe.rounds is not None else recipe.run_name  # of rounds, each has a name of its own
+    for line in write_report(open_store(store), path, name):
         say(f"warning: {line}", err=True)
     said_report(path, time.monotonic() - started)
 

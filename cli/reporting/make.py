@@ -21,7 +21,7 @@ FIGURES = (
     ("pairs", "SELECT count(*) FROM preferences"),
     ("RL prompts", "SELECT count(*) FROM rl_prompts"),
     ("trainings", "SELECT count(*) FROM trainings"),
-    ("evaluated answers", "SELECT count(DISTINCT (evaluation_id, row_id, sample_index)) FROM evaluations"),
+    ("test answers", "SELECT count(DISTINCT (evaluation_id, row_id, sample_index)) FROM evaluations"),
 )
 
 

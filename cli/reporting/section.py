@@ -65,7 +65,8 @@ def signed(value: float | None, decimals: int = 3) -> str:
     """Return a change for a person: ``+0.145``, ``−0.02``; a dash for none."""
     if value is None or not isfinite(value):
         return "–"
-    return ("+" if value > 0 else "−" if value < 0 else "±") + figure(abs(value), decimals)
+    size = f"{abs(value):,.0f}" if abs(value) >= 1000 else f"{abs(value):,.{decimals}f}"
+    return ("+" if value > 0 else "−" if value < 0 else "±") + size
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

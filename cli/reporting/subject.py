@@ -58,5 +58,7 @@ def _find(runs: "list[RunInfo]", name: str) -> "RunInfo":
         names = [*dict.fromkeys(run["recipe"] for run in runs), *(run["run_id"] for run in reversed(runs))]
         raise unknown("run or recipe (in the store) called", name, names)
     if len(found) > 1:
-        raise UserError(f"{name!r} begins the ids of {len(found)} runs: {', '.join(run['run_id'] for run in found[:4])}")
+        raise UserError(
+            f"{name!r} begins the ids of {len(found)} runs: {', '.join(run['run_id'] for run in found[:4])}"
+        )
     return found[0]

@@ -77,7 +77,7 @@ def _drawing(name: str, held: list[dict[str, Any]], seeds: dict[tuple[str, ...],
         versus = f"{label(row['arm'], 20)} − {label(row['versus'], 20)}"
         tip = f"{versus}: {signed(row['difference'])}"
         tip += f" ({signed(low)} to {signed(high)})" if low is not None and high is not None else ""
-        data.append({"row": place, "label": f"{versus}   {signed(row['difference'], 2)}", "value": row["difference"],
+        data.append({"row": place, "label": f"{versus}   {signed(row['difference'])}", "value": row["difference"],
                      "low": low, "high": high, "kind": kind, "tip": f"{tip}; {label(row['verdict'])}"})  # fmt: skip
         data += [{"row": place, "dot": value, "kind": kind} for value in seeds.get(_pair(row), [])]
     legend = (("kept", "better"), ("dropped", "worse"), ("other", "not told apart"))

@@ -18,14 +18,15 @@ def conversations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     found = rows(
         con,
         """SELECT row_id, dataset, split, prompt::VARCHAR AS prompt, completion::VARCHAR AS completion, score
-           FROM sft QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY split <> 'train', md5(row_id)) <= ?
+           FROM (FROM sft QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY dataset) = 1)
+           QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY split <> 'train', md5(row_id)) <= ?
            ORDER BY row_number() OVER (PARTITION BY dataset ORDER BY split <> 'train', md5(row_id)), dataset LIMIT ?""",
         [MOST, MOST],
     )
     datasets = one(con, "SELECT count(DISTINCT dataset) FROM sft")
     return Section(
         "conversations", "SFT rows", f"{counted(total, 'row')} for SFT in {counted(datasets, 'dataset')}",
-        f"{len(found)} of {total:,} rows, drawn by their ids. Coloured turns are learnt: their tokens have a loss; the "
-        "others are context.",
+        f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many. Coloured turns are "
+        "learnt: their tokens have a loss; the others are context.",
         {"rows": found},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from cli.reporting.section import Section, figure, rows, seconds
 if TYPE_CHECKING:
     import duckdb
 
-MOST_MODELS = 12
+MOST_MODELS = 8
 BY_MODEL = """
 SELECT coalesce(model, 'no model') AS model, sum(requests)::BIGINT AS requests, sum(failed)::BIGINT AS failed,
        sum(prompt_tokens)::BIGINT AS prompt_tokens, sum(completion_tokens)::BIGINT AS completion_tokens,
@@ -18,7 +18,8 @@ ORDER BY cost DESC NULLS LAST, sum(prompt_tokens) + sum(completion_tokens) DESC,
 """
 BY_COMMAND = """
 SELECT command, count(*) AS runs, sum(seconds) AS seconds, sum(requests)::BIGINT AS requests,
-       sum(requests_reused)::BIGINT AS reused, sum(cost) AS cost FROM runs GROUP BY 1 ORDER BY seconds DESC NULLS LAST, 1
+       sum(requests_reused)::BIGINT AS reused, sum(cost) AS cost
+FROM runs GROUP BY 1 ORDER BY seconds DESC NULLS LAST, 1
 """
 MADE = """
 SELECT sum(c.cost) AS cost, sum(c.seconds) AS seconds, sum(c.prompt_tokens + c.completion_tokens)::BIGINT AS tokens
@@ -53,7 +54,9 @@ def costs(con: "duckdb.DuckDBPyConnection") -> Section | None:
         {
             "drawing": bars("cost-tokens", "Tokens by model", _parts(models), "tokens", form="~s", legend=(
                 ("random", "prompt tokens"), ("accent", "completion tokens"))) if models else None,
-            "models": [{**row, "time": seconds(row["seconds"]), "money": money(row["cost"])} for row in models],
+            "models": [{**row, "time": seconds(row["seconds"]), "money": money(row["cost"])}
+                       for row in models[:MOST_MODELS]],
+            "left": max(0, len(models) - MOST_MODELS),
             "commands": [{**row, "time": seconds(row["seconds"]), "money": money(row["cost"])} for row in commands],
             "datasets": datasets,
         },

@@ -41,8 +41,8 @@ def _title(found: list[dict[str, Any]]) -> str:
     if not kept or not random:
         return f"How varied the rows of {stage} are"
     return (
-        f"{stage}: the {kept['rows']:,} chosen rows count as {figure(kept['vendi'], 1)} different ones (Vendi), random "
-        f"ones as {figure(random['vendi'], 1)}"
+        f"{kept['rows']:,} chosen rows are as varied as {figure(kept['vendi'], 1)} that have nothing in common, "
+        f"{random['rows']:,} random ones as {figure(random['vendi'], 1)}"
     )
 
 

@@ -1,7 +1,7 @@
 """The largest clusters of duplicates, with their texts."""
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.reporting.section import Section, counted, rows
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MOST_CLUSTERS = 12
+NOUNS = {"prompts": "prompt", "completions": "candidate"}
 MOST_ROWS = 5  # of a cluster
 
 
@@ -25,8 +26,9 @@ def duplicates(con: "duckdb.DuckDBPyConnection") -> Section | None:
     found = rows(
         con,
         """WITH largest AS (
-               SELECT cluster, min(scope) AS scope, max(size) AS size FROM report_duplicates GROUP BY 1
-               ORDER BY size DESC, cluster LIMIT ?)
+               SELECT cluster, min(scope) AS scope, max(size) AS size,
+                      bool_or(repeats IS NOT NULL AND text IS NOT NULL) AS told FROM report_duplicates GROUP BY 1
+               ORDER BY told DESC, size DESC, cluster LIMIT ?)
            SELECT d.scope, d.cluster, d.size, d.row_id, d.repeats, d.similarity, d.text
            FROM report_duplicates AS d JOIN largest USING (scope, cluster)
            QUALIFY row_number() OVER (PARTITION BY d.scope, d.cluster
@@ -38,11 +40,17 @@ def duplicates(con: "duckdb.DuckDBPyConnection") -> Section | None:
         {"scope": held[0]["scope"], "size": held[0]["size"], "rows": held}
         for held in (list(some) for _, some in groupby(found, key=lambda row: row["cluster"]))
     ]
-    chief = counts[0]
     return Section(
         "duplicates", "Duplicates",
-        f"{counted(chief['repeats'], 'row')} of {chief['scope']} repeat another one",
+        _title(counts[0]),
         f"The {counted(len(clusters), 'largest cluster')} of {sum(row['clusters'] for row in counts):,}; of each the "
         f"row that was kept and at most {MOST_ROWS - 1} that were dropped, the least similar ones.",
-        {"clusters": clusters, "counts": counts},
+        {"clusters": clusters},
     )  # fmt: skip
+
+
+def _title(chief: dict[str, Any]) -> str:
+    verb = "repeats" if chief["repeats"] == 1 else "repeat"
+    if chief["scope"] in NOUNS:
+        return f"{counted(chief['repeats'], NOUNS[chief['scope']])} {verb} another one"
+    return f"{counted(chief['repeats'], 'row')} of {chief['scope']} {verb} another one"

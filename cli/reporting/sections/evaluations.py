@@ -1,5 +1,6 @@
 """What the evaluations found: each model's mean, and its change from the model that its training began with."""
 
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 10
 MOST_MODELS = 12
+SEED = re.compile(r"\.seed\d+$")
 LOWER = ("retention/texts", "behaviour/start_loss")  # of gristmill's own scorers: a loss, lower is better
 
 
@@ -23,6 +25,8 @@ def evaluations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     )
     if not found:
         return None
+    seeds = {row["model"] for row in found if SEED.search(str(row["model"]))}
+    found = [row for row in found if row["model"] not in seeds] or found
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in found:
         row["interval"] = all(row[end] is not None and isfinite(row[end]) for end in ("low", "high"))
@@ -31,10 +35,12 @@ def evaluations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     left = len(groups) - len(cards)
     answers = sum(row["answers"] for row in found)
     about = (
-        f"The mean scores of {answers:,} answers to held-out prompts, none sampled. A change is from the model that the "
-        "training began with, over the prompts that both have a score for; the line is its 95% interval, Student's t "
-        "over families of prompts, and there is none below ten families."
+        f"The mean scores of {answers:,} answers to held-out prompts, none sampled. A change is from the model that "
+        "the training began with, over the prompts that both have a score for; its line is the 95% interval, Student's "
+        "t over families of prompts, and there is none below ten families."
     )
+    if seeds:
+        about += f" {counted(len(seeds), 'model')} of further seeds left out: their means are under Comparison."
     more = f" {counted(left, 'more table')} not shown: 'gristmill show leaderboard' has them." if left > 0 else ""
     return Section("evaluations", "Evaluation", _title(found), about + more, {"cards": cards})
 
@@ -43,31 +49,39 @@ def _card(place: int, group: tuple[str, ...], held: list[dict[str, Any]]) -> dic
     shown = held[:MOST_MODELS]
     dataset, split, scorer = group
     changed = [row for row in shown if row["change"] is not None]
+    names = [row["model"] for row in shown]
     return {
         "scorer": scorer, "split": split, "dataset": dataset, "left": len(held) - len(shown),
-        "lower": scorer in LOWER,
+        "lower": scorer in LOWER, "answers": _answers(shown),
         "models": [
             {**row, "mean": figure(row["mean"]), "change": signed(row["change"]) if row["change"] is not None else "",
              "interval": f"{signed(row['low'])} to {signed(row['high'])}" if row["interval"] else "",
-             "id": (row["training_id"] or "")[:6]}
+             "id": (row["training_id"] or "")[:6] if names.count(row["model"]) > 1 else ""}
             for row in shown
         ],
         "drawing": _drawing(f"evaluation-{place}", scorer, changed) if changed else None,
     }  # fmt: skip
 
 
+def _answers(shown: list[dict[str, Any]]) -> str:
+    """Return how many answers of each model have a score, and how many have none."""
+    counts = [row["answers"] for row in shown]
+    text = f"{counts[0]:,}" if len(set(counts)) == 1 else f"{min(counts):,} to {max(counts):,}"
+    nulls = sum(row["nulls"] for row in shown)
+    return f"{text} answers of each model" + (f"; {nulls:,} in all have no score" if nulls else "")
+
+
 def _drawing(name: str, scorer: str, changed: list[dict[str, Any]]) -> Drawing:
-    sign = -1 if scorer in LOWER else 1
     data = []
     for place, row in enumerate(changed):
-        ends = (row["low"], row["high"]) if row["interval"] else (None, None)
+        low, high = (row["low"], row["high"]) if row["interval"] else (None, None)
         kind = "other"
-        if row["interval"]:
-            kind = "kept" if sign * ends[0 if sign > 0 else 1] > 0 else "dropped" if sign * ends[sign > 0] < 0 else kind
-        text = f"{label(row['model'], 26)}   {signed(row['change'], 2)}"
+        if low is not None and high is not None and low * high > 0:
+            kind = "kept" if (low > 0) is not (scorer in LOWER) else "dropped"
+        text = f"{label(row['model'], 26)}   {signed(row['change'])}"
         tip = f"{label(row['model'])} against {label(row['start'])}: {signed(row['change'])}"
-        tip += f" ({signed(ends[0])} to {signed(ends[1])})" if row["interval"] else ", no interval"
-        data.append({"row": place, "label": text, "value": row["change"], "low": ends[0], "high": ends[1],
+        tip += f" ({signed(low)} to {signed(high)})" if row["interval"] else ", no interval"
+        data.append({"row": place, "label": text, "value": row["change"], "low": low, "high": high,
                      "kind": kind, "tip": f"{tip}, {row['prompts']:,} prompts"})  # fmt: skip
     legend = (("kept", "better"), ("dropped", "worse"), ("other", "not told apart"))
     return forest(name, "Change from the start", data, "change of the mean score", legend=legend)

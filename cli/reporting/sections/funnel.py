@@ -20,12 +20,7 @@ def funnel(con: "duckdb.DuckDBPyConnection", run_id: str | None) -> Section | No
     if not stages:
         return None
     shown = stages[:MOST_STAGES]
-    reasons = [
-        {**row, "share": percent(row["dropped"] / row["rows_in"]) if row["rows_in"] else "–"}
-        for row in found
-        if row["reason"] is not None and row["dropped"]
-    ]
-    reasons.sort(key=lambda row: -row["dropped"])
+    reasons = _reasons(found)
     about = f"Every stage of the run {run_id} that makes or drops rows, in the recipe's order"
     if len(stages) > len(shown):
         about += f"; the first {len(shown)} of {len(stages)}"
@@ -57,12 +52,24 @@ def _stages(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [stage for name, stage in stages.items() if not (name.startswith("datasets.") and name in parts)]
 
 
+def _reasons(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what dropped rows, the most first, what is by design last; what is alike in several datasets is one."""
+    held: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in found:
+        if row["reason"] is None or not row["dropped"]:
+            continue
+        key = (row["reason"], row["dropped"], row["rows_in"], row["stage"].rpartition(".")[2])
+        share = percent(row["dropped"] / row["rows_in"]) if row["rows_in"] else "–"
+        held.setdefault(key, {**row, "share": share, "alike": -1})["alike"] += 1
+    return sorted(held.values(), key=lambda row: (row["reason"] in WANTED, -row["dropped"]))
+
+
 def _parts(place: int, stage: dict[str, Any]) -> list[dict[str, Any]]:
     whole = stage["kept"] + sum(n for _, n in stage["dropped"])
     said = f"{stage['kept']:,} of {whole:,}" if stage["dropped"] else f"{whole:,}"
     parts = [("kept", "kept", stage["kept"]), *(("dropped", reason, n) for reason, n in stage["dropped"])]
     return [
-        {"row": place, "part": part, "kind": kind, "value": n, "label": f"{label(stage['stage'], 34)}   {said}"
+        {"row": place, "part": part, "kind": kind, "value": n, "label": f"{label(stage['stage'], 38)}   {said}"
          if part == 0 else None, "tip": f"{label(stage['stage'])}: {n:,} {'' if kind == 'kept' else 'dropped: '}"
          f"{label(reason)}"}
         for part, (kind, reason, n) in enumerate(parts)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MOST_SCORERS = 8
 SAMPLED = 4_000  # candidates whose rank correlation is computed
-BINS = 24
+BINS = 25  # odd: the middle one has the answers that are as long
 QUERY = """
 WITH measured AS (
     SELECT s.scorer, s.value, length(c.response) AS length,
@@ -28,7 +28,10 @@ def lengths(con: "duckdb.DuckDBPyConnection") -> Section | None:
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows(con, QUERY):
         found.setdefault(row["scorer"], []).append(row)
-    found = {name: parts for name, parts in found.items() if len(parts) > 2 and parts[-1]["length"] > parts[0]["length"]}
+    found = {name: _joined(parts) for name, parts in found.items()}
+    found = {
+        name: parts for name, parts in found.items() if len(parts) > 2 and parts[-1]["length"] > parts[0]["length"]
+    }
     drawings, sentences = [], []
     for place, (name, parts) in enumerate([*found.items()][:MOST_SCORERS]):
         sentence = _sentence(con, name)
@@ -47,6 +50,18 @@ def lengths(con: "duckdb.DuckDBPyConnection") -> Section | None:
         + (f". {counted(left, 'more scorer')} not drawn." if left > 0 else "."),
         {"drawings": drawings, "pairs": pairs},
     )  # fmt: skip
+
+
+def _joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return parts of which those of the same length are one."""
+    out: list[dict[str, Any]] = []
+    for row in parts:
+        if out and out[-1]["length"] == row["length"]:
+            last, n = out[-1], out[-1]["n"] + row["n"]
+            out[-1] = last | {"n": n, "mean": (last["mean"] * last["n"] + row["mean"] * row["n"]) / n}
+        else:
+            out.append(row)
+    return out
 
 
 def _sentence(con: "duckdb.DuckDBPyConnection", scorer: str) -> str:
@@ -70,8 +85,10 @@ def _curve(name: str, scorer: str, parts: list[dict[str, Any]], sentence: str) -
          "tip": f"{row['n']:,} responses of {row['length']:,.0f} characters on average: {figure(row['mean'])}"}
         for row in parts
     ]  # fmt: skip
-    return lines(name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True,
-                 whole=False, about=sentence or "no rank correlation can be told")  # fmt: skip
+    return lines(
+        name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True, whole=False,
+        zero=all(row["y"] >= 0 for row in data), about=sentence or "no rank correlation can be told",
+    )  # fmt: skip
 
 
 def _pairs(con: "duckdb.DuckDBPyConnection") -> Drawing | None:
@@ -88,14 +105,15 @@ def _pairs(con: "duckdb.DuckDBPyConnection") -> Drawing | None:
         counts[min(BINS - 1, max(0, int((value + reach) / width)))] += 1
     data = [
         {"low": -reach + at * width, "high": -reach + (at + 1) * width, "value": count,
-         "kind": "kept" if at >= BINS // 2 else "dropped", "tip": f"{count:,} pairs: the chosen answer has "
-         f"{-reach + at * width:+,.0f} to {-reach + (at + 1) * width:+,.0f} characters"}
-        for at, count in enumerate(counts)
+         "kind": "other" if at == BINS // 2 else "kept" if at > BINS // 2 else "dropped",
+         "tip": f"{count:,} pairs: the chosen answer has {-reach + at * width:+,.0f} to "
+         f"{-reach + (at + 1) * width:+,.0f} characters"}
+        for at, count in enumerate(counts) if count
     ]  # fmt: skip
     longer = sum(value > 0 for value in values) / len(values)
     return histogram(
         "length-pairs", f"The chosen answer is the longer one in {percent(longer)} of pairs", data,
-        "characters that the chosen answer has more than the rejected one", "pairs", form=",d", height=150,
+        "characters more in the chosen answer", "pairs", form=",d", height=150,
         about=f"{len(values):,} pairs; the ends have what is beyond them",
-        legend=(("kept", "chosen is longer"), ("dropped", "rejected is longer")),
+        legend=(("kept", "chosen is longer"), ("dropped", "rejected is longer"), ("other", "about as long")),
     )  # fmt: skip

@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     import duckdb
 
 MOST_TRAININGS = 3
-MOST = 5  # rows of a training
+MOST = 4  # rows of a training
 LATEST = """
 WITH lost AS (
     SELECT training_id, t.name, t.dataset, t.trainer, t.run_id, count(DISTINCT row_id) AS n, median(loss) AS middle
     FROM trainings AS t JOIN row_losses AS l USING (training_id)
     WHERE l.phase = 'train' AND l.loss IS NOT NULL AND isfinite(l.loss) GROUP BY ALL
 )
-SELECT * FROM lost QUALIFY row_number() OVER (PARTITION BY trainer, dataset ORDER BY run_id DESC, name) = 1
+SELECT * FROM lost QUALIFY row_number() OVER (
+    PARTITION BY trainer, dataset ORDER BY regexp_matches(name, '\\.seed\\d+$'), run_id DESC, name, training_id) = 1
 ORDER BY run_id DESC, name LIMIT ?
 """
 HIGHEST = """
@@ -38,7 +39,8 @@ def losses(con: "duckdb.DuckDBPyConnection") -> Section | None:
         return None
     for training in trainings:
         training["rows"] = [
-            {**row, "first": figure(row["first"], 2), "last": figure(row["last"], 2)} | _texts(con, row["row_id"])
+            {**row, "said": _said(row["first"], row["last"]), "last": figure(row["last"], 2)}
+            | _texts(con, row["row_id"])
             for row in rows(con, HIGHEST, [training["training_id"], MOST])
         ]
         training["middle"] = figure(training["middle"], 2)
@@ -47,10 +49,15 @@ def losses(con: "duckdb.DuckDBPyConnection") -> Section | None:
     return Section(
         "losses", "Highest losses", f"{chief['name']}: the worst row ends at a loss of {high}, the middle is "
         f"{chief['middle']}",
-        f"The {MOST} rows of the highest last loss of {counted(len(trainings), 'training')}, the latest of each trainer "
-        f"and dataset, of {sum(row['n'] for row in trainings):,} rows. A high loss is often a wrong answer.",
+        f"The {MOST} rows of the highest last loss of {counted(len(trainings), 'training')}, the latest of each "
+        f"trainer and dataset, of {sum(row['n'] for row in trainings):,} rows. A high loss is often a wrong answer.",
         {"trainings": trainings},
     )  # fmt: skip
+
+
+def _said(first: float, last: float) -> str:
+    """Return a row's first and last loss; only one where it was learnt once."""
+    return figure(last, 2) if first == last else f"{figure(first, 2)} → {figure(last, 2)}"
 
 
 def _texts(con: "duckdb.DuckDBPyConnection", row_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from cli.reporting.section import Section, counted, figure, one, rows
 if TYPE_CHECKING:
     import duckdb
 
-MOST = 8
+MOST = 6
 LONGEST = 3_000  # characters of an answer
 
 

@@ -40,6 +40,8 @@ def pass_rates(con: "duckdb.DuckDBPyConnection") -> Section | None:
     what = "pass rate" if binary else "mean score"
     kinds = _kinds(prompts)
     drawings = [_by_kind(f"kind-{place}", key, held, what) for place, (key, held) in enumerate(kinds.items())]
+    if not kinds and all(row["n"] == 1 for row in prompts):
+        return None
     several = [row for row in prompts if row["n"] > 1]
     n, total = sum(row["n"] for row in prompts), sum(row["total"] for row in prompts)
     title = f"{percent(total / n)} of candidates pass" if binary else f"The mean score is {figure(total / n)}"
@@ -131,7 +133,7 @@ def _balance(several: list[dict[str, Any]]) -> Drawing | None:
     data = [
         {"low": at / 10, "high": (at + 1) / 10, "value": count, "kind": "dropped" if at == 0 else "kept" if at == 9
          else "accent", "tip": f"{count:,} prompts: {10 * at}% to {10 * at + 10}% of their candidates are good"}
-        for at, count in enumerate(counts)
+        for at, count in enumerate(counts) if count
     ]  # fmt: skip
     return histogram(
         "balance", f"{percent(both / len(several))} of prompts have good and bad candidates", data,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cli.reporting.section import Section, one, rows
+from cli.reporting.section import Section, figure, one, rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,7 +16,7 @@ WITH held AS (
 ),
 drawn AS (
     SELECT prompt_id, max(value) - min(value) AS spread, count(*) AS answers FROM held GROUP BY 1
-    HAVING count(*) > 1 ORDER BY spread DESC, least(answers, 4) DESC, md5(prompt_id) LIMIT ?
+    HAVING count(*) > 1 AND max(value) > min(value) ORDER BY spread DESC, least(answers, 4) DESC, md5(prompt_id) LIMIT ?
 ),
 ranked AS (
     SELECT h.*, row_number() OVER (PARTITION BY prompt_id ORDER BY value DESC, completion_id) AS place, answers, spread
@@ -31,7 +31,7 @@ ORDER BY r.spread DESC, least(r.answers, 4) DESC, md5(r.prompt_id), r.place
 
 
 def problems(con: "duckdb.DuckDBPyConnection") -> Section | None:
-    """Return a few prompts with four of their candidates, the best first; None where no prompt has two."""
+    """Return a few prompts with four of their candidates, the best first; None where none differ in score."""
     names = rows(con, """SELECT scorer, count(*) AS n FROM scores JOIN completions ON completion_id = row_id
                          WHERE value IS NOT NULL GROUP BY 1 ORDER BY n DESC, scorer LIMIT 1""")  # fmt: skip
     if not names:
@@ -46,8 +46,10 @@ def problems(con: "duckdb.DuckDBPyConnection") -> Section | None:
         held["candidates"].append(row | {"scores": _scores(con, row["completion_id"])})
     prompts = one(con, "SELECT count(DISTINCT prompt_id) FROM completions")
     first = found[0]
+    found_low = first["value"] - first["spread"]
     return Section(
-        "problems", "One problem", f"The same prompt, {first['answers']} candidates: scores {first['spread']:.2g} apart",
+        "problems", "One problem",
+        f"The same prompt, {first['answers']} candidates, scores from {figure(found_low)} to {figure(first['value'])}",
         f"{len(shown)} of {prompts:,} prompts, whose candidates' scores by {scorer} differ most; of each its best, its "
         "worst and two between.",
         {"problems": [*shown.values()], "scorer": scorer},

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Any
 
-from cli.reporting.section import Section, rows
+from cli.reporting.section import Section, rows, seconds
 from schemas.json_text import parse
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def recipe(con: "duckdb.DuckDBPyConnection", run_id: str | None) -> Section | No
     text = recipe_text(_parsed(run["resolved"]))
     history = rows(con, """SELECT run_id, command, status, started_at, seconds, error FROM runs
                            ORDER BY number DESC LIMIT 12""")  # fmt: skip
+    for row in history:
+        row["time"] = seconds(row["seconds"])
     cut = f", cut after {LONGEST:,} characters" if len(text) > LONGEST else ""
     return Section(
         "recipe", "Recipe", f"{run['recipe']}: the recipe of this report, with gristmill {run['version']}",
@@ -46,15 +48,16 @@ def recipe_text(resolved: Any) -> str:
     made, out = YAML(typ="safe", pure=True), io.StringIO()
     made.default_flow_style, made.width, made.allow_unicode = False, 100, True
     made.sort_base_mapping_type_on_output = False
-    made.dump(_bare(resolved), out)
+    made.dump(bare(resolved), out)
     return out.getvalue()
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
+    """Return a recipe's value without lines of its file, and without what is null or empty."""
     if isinstance(value, dict):
-        held = {key: _bare(one) for key, one in value.items() if key != "line"}
+        held = {key: bare(one) for key, one in value.items() if key != "line"}
         return {key: one for key, one in held.items() if one not in (None, {}, [])}
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+    return [bare(one) for one in value] if isinstance(value, list) else value
 
 
 def _parsed(text: str | None) -> Any:

@@ -42,7 +42,11 @@ def score_pairs(con: "duckdb.DuckDBPyConnection") -> Section | None:
         "colours": SERIES,
         "spec": scatter("", ""),
     }
-    sampled = f"{len(found):,} of {total:,} candidates, drawn by their ids" if total > MOST_POINTS else f"all {total:,}"
+    sampled = (
+        f"{len(found):,} of {total:,} candidates, drawn by their ids"
+        if total > MOST_POINTS
+        else f"All {total:,} candidates"
+    )
     pair = f"{label(axes[0], 24)} against {label(axes[1], 36)}"
     return Section(
         "score_pairs", "Two scores", f"Do the scorers agree? {pair}",

@@ -20,11 +20,19 @@ WITH scored AS (
     FROM scores AS s LEFT JOIN completions AS c ON c.completion_id = s.row_id
     WHERE s.value IS NOT NULL AND isfinite(s.value)
 ),
-ends AS (SELECT scorer, min(value) AS low, max(value) AS high FROM scored GROUP BY 1)
-SELECT scorer, model, low, high,
-       CASE WHEN high > low THEN least({BINS - 1}, floor((value - low) / (high - low) * {BINS}))::INT ELSE 0 END AS bin,
-       count(*) AS n, sum(value) AS total
-FROM scored JOIN ends USING (scorer) GROUP BY ALL ORDER BY scorer, model, bin
+ends AS (
+    SELECT scorer, min(value) AS low, max(value) AS high, bool_and(value = floor(value)) AS whole
+    FROM scored GROUP BY 1
+),
+bins AS (
+    SELECT *, CASE WHEN whole THEN greatest(1, ceil((high - low + 1) / {BINS}))
+                   WHEN high > low THEN (high - low) / {BINS} ELSE 1 END AS width,
+           low - CASE WHEN whole OR high = low THEN 0.5 ELSE 0 END AS start
+    FROM ends
+)
+SELECT scorer, model, low, high, whole, width, start,
+       least({BINS - 1}, floor((value - start) / width))::INT AS bin, count(*) AS n, sum(value) AS total
+FROM scored JOIN bins USING (scorer) GROUP BY ALL ORDER BY scorer, model, bin
 """
 
 
@@ -63,18 +71,20 @@ def _card(place: int, scorer: str, held: list[dict[str, Any]], failed: int) -> d
 
 
 def _drawing(name: str, scorer: str, model: str, bins: list[dict[str, Any]]) -> Drawing:
-    low, high = bins[0]["low"], bins[0]["high"]
-    width = (high - low) / BINS or 1.0
-    start = low if high > low else low - 0.5
+    start, width, whole = (bins[0][key] for key in ("start", "width", "whole"))
     n = sum(row["n"] for row in bins)
-    held = {row["bin"]: row["n"] for row in bins}
-    data = [
-        {"low": start + at * width, "high": start + (at + 1) * width, "value": held.get(at, 0) / n, "kind": "accent",
-         "tip": f"{held.get(at, 0):,} of {n:,} between {figure(start + at * width)} and "
-         f"{figure(start + (at + 1) * width)}"}
-        for at in range(BINS if high > low else 1)
-    ]  # fmt: skip
+    ends = [start, max(start + width, bins[0]["high"] + (0.5 if whole else 0))]
+    gap = 0.1 if whole and width == 1 else 0  # bars of single values stand apart
+    data = []
+    for row in bins:
+        low, high = start + row["bin"] * width, start + (row["bin"] + 1) * width
+        said = f"at {low + 0.5:,.0f}" if gap else f"between {figure(low)} and {figure(high)}"
+        data.append({"low": low + gap, "high": high - gap, "value": row["n"] / n, "kind": "accent",
+                     "tip": f"{row['n']:,} of {n:,} {said}"})  # fmt: skip
     mean = sum(row["total"] for row in bins) / n
-    top = percent(held.get(BINS - 1 if high > low else 0, 0) / n)
-    about = f"{n:,} scores, mean {figure(mean)}, {top} in the highest bar"
-    return histogram(name, label(model, 44), data, label(f"score by {scorer}"), "share", about=about)
+    top = percent(next((row["n"] for row in bins if row["high"] < start + (row["bin"] + 1) * width), 0) / n)
+    about = f"{n:,} scores, mean {figure(mean)}"
+    if gap:
+        about += f", {top} at {bins[0]['high']:,.0f}"
+    return histogram(name, label(model, 44), data, label(f"score by {scorer}"), "share", about=about,
+                     whole=bool(gap), ends=ends)  # fmt: skip

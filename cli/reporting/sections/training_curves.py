@@ -5,6 +5,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import SERIES, Drawing, label, lines
+from cli.reporting.curves import MOST_POINTS, mean_curve, smoothed, thinned, window
 from cli.reporting.section import Section, counted, figure, rows, seconds
 from schemas.json_text import parse
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 METRICS = {
     "loss": "loss", "eval_loss": "loss on held-out rows", "reward": "reward", "rewards/margins": "margin of rewards",
     "rewards/accuracies": "pairs ranked right", "kl": "KL to the reference", "entropy": "entropy",
-    "mean_token_accuracy": "tokens predicted right", "completions/mean_length": "tokens of an answer",
+    "completions/mean_length": "tokens of an answer",
 }  # fmt: skip
+ONLINE = ("entropy", "completions/mean_length")  # shown only of a training that samples answers
 MOST_TRAININGS = 40
 MOST_DRAWINGS = 12
-MOST_POINTS = 150  # of a curve
 SEED = re.compile(r"\.seed\d+$")
 
 
@@ -34,26 +35,36 @@ def training_curves(con: "duckdb.DuckDBPyConnection") -> Section | None:
     shown = found[:MOST_TRAININGS]
     for row in shown:
         row["history"] = _history(row.pop("metrics"))
+    _name_arms(shown)
     arms = _arms(shown)
     drawings = []
     for trainer in dict.fromkeys(row["trainer"] for row in shown):
         for metric, what in METRICS.items():
             held = [row for row in shown if row["trainer"] == trainer and len(_points(row, metric)) > 1]
-            if held:
-                drawings.append(_drawing(f"curve-{len(drawings)}", trainer, metric, what, held, arms))
+            if held and (metric not in ONLINE or any(_points(row, "reward") for row in held)):
+                drawings.append(_drawing(f"curve-{len(drawings)}", f"{trainer}: {what}", metric, held, arms[trainer]))
     table = [{**row, "time": seconds(row["seconds"]), "first": _end(row, 0), "last": _end(row, -1)} for row in shown]
     about = f"{counted(len(found), 'training')}" + (
         f", of which the latest {len(shown)} are shown" if len(found) > len(shown) else ""
     )
     return Section(
-        "training_curves", "Training", _title(shown), f"{about}. Curves of more than {MOST_POINTS} steps have every "
-        "n-th step. Trainings that differ only in their seed have one colour.",
+        "training_curves", "Training", _title(shown), f"{about}. A faint line is a training; a strong one is "
+        "the mean of those that differ only in their seed, smoothed. A line has at most "
+        f"{MOST_POINTS:,} points.",
         {"drawings": drawings[:MOST_DRAWINGS], "left": max(0, len(drawings) - MOST_DRAWINGS), "trainings": table},
     )  # fmt: skip
 
 
-def _arm(row: dict[str, Any]) -> str:
-    return SEED.sub("", str(row["name"]))
+def _name_arms(shown: list[dict[str, Any]]) -> None:
+    """Set ``arm``: the same for trainings that differ only in their seed, as far as their names and steps tell."""
+    for row in shown:
+        row["arm"] = SEED.sub("", str(row["name"]))
+    steps: dict[str, set[Any]] = {}
+    for row in shown:
+        steps.setdefault(row["arm"], set()).add(row["steps"])
+    for row in shown:
+        if len(steps[row["arm"]]) > 1:
+            row["arm"] = f"{row['arm']}, {row['steps']:,} steps"
 
 
 def _arms(shown: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
@@ -61,7 +72,7 @@ def _arms(shown: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for row in shown:
         held = found.setdefault(row["trainer"], {})
-        held.setdefault(_arm(row), SERIES[len(held)] if len(held) < len(SERIES) else "other")
+        held.setdefault(row["arm"], SERIES[len(held)] if len(held) < len(SERIES) else "other")
     return found
 
 
@@ -99,21 +110,28 @@ def _title(shown: list[dict[str, Any]]) -> str:
     )
 
 
-def _drawing(
-    name: str, trainer: str, metric: str, what: str, held: list[dict[str, Any]], arms: dict[str, dict[str, str]]
-) -> Drawing:
-    colours = arms[trainer]
-    data = []
-    for line, row in enumerate(reversed(held)):  # the latest on top
-        points = _points(row, metric)
-        every = -(-len(points) // MOST_POINTS)
-        for place, (x, y) in enumerate(points):
-            if place % every == 0 or place == len(points) - 1:
-                tip = f"{label(row['name'], 40)} ({row['training_id'][:6]}), step {x:,}: {figure(y)}"
-                data.append({"x": x, "y": y, "line": line, "colour": colours[_arm(row)], "tip": tip})
-    used = dict.fromkeys(_arm(row) for row in held)
-    legend = [(colours[arm], arm) for arm in used if colours[arm] != "other"]
-    others = len(used) - len(legend)
+def _drawing(name: str, title: str, metric: str, held: list[dict[str, Any]], colours: dict[str, str]) -> Drawing:
+    by_arm: dict[str, list[list[tuple[float, float]]]] = {}
+    for row in held:
+        by_arm.setdefault(row["arm"], []).append(_points(row, metric))
+    data: list[dict[str, Any]] = []
+    windows = []
+    for arm, curves in reversed(by_arm.items()):  # the latest on top
+        mean = smoothed(mean_curve(curves))
+        windows.append(window(len(mean)))
+        for points in curves if len(curves) > 1 or windows[-1] > 1 else []:
+            data += _faint(points, len(data), colours[arm])
+        data += [
+            {"x": x, "y": y, "line": f"mean {len(windows)}", "colour": colours[arm],
+             "tip": f"{label(arm, 40)}, step {x:,}: {figure(y)}"}
+            for x, y in thinned(mean)
+        ]  # fmt: skip
+    legend = [(colours[arm], arm) for arm in by_arm if colours[arm] != "other"]
+    others = len(by_arm) - len(legend)
     legend += [("other", counted(others, "other"))] if others else []
-    title = f"{trainer}: {what}"
-    return lines(name, title, data, "step", what, legend=tuple(legend), about=f"{counted(len(held), 'training')}")
+    about = counted(len(held), "training") + (f", smoothed over {max(windows)} steps" if max(windows) > 1 else "")
+    return lines(name, title, data, "step", title.rpartition(": ")[2], legend=tuple(legend), about=about)
+
+
+def _faint(points: list[tuple[float, float]], line: int, colour: str) -> list[dict[str, Any]]:
+    return [{"x": x, "y": y, "line": f"training {line}", "colour": colour, "faint": True} for x, y in thinned(points)]

@@ -15,7 +15,7 @@
   const seen = new Set();
   const follow = new IntersectionObserver((entries) => {
     for (const entry of entries) entry.isIntersecting ? seen.add(entry.target.id) : seen.delete(entry.target.id);
-    const current = [...links.keys()].find((id) => seen.has(id));
+    const current = scrollY < 200 ? [...links.keys()][0] : [...links.keys()].find((id) => seen.has(id));
     if (!current) return;
     for (const [id, link] of links) {
       if (id === current) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
@@ -40,10 +40,10 @@
     return ((hash >>> 8) & 0xffff) / 0xffff - 0.5;
   }
   function shake(values) {
-    const different = new Set(values);
-    if (different.size > 40) return 0;
-    const ends = [Math.min(...values), Math.max(...values)];
-    return different.size < 2 ? 0.1 : (ends[1] - ends[0]) / Math.max(8, different.size) * 0.5;
+    const different = [...new Set(values)].sort((a, b) => a - b);
+    if (different.length > 40) return 0;
+    const gaps = different.slice(1).map((value, at) => value - different[at]);
+    return gaps.length ? Math.min(...gaps) * 0.6 : 0.1;
   }
   function show() {
     const x = chosen("x"), y = chosen("y");
