@@ -292,6 +292,7 @@
       const { data, ids, texts } = JSON.parse(document.getElementById(map).textContent);
       const known = (i) => Promise.resolve({ id: ids[i], text: texts[i] });
       element.map = new window.EmbeddingMap(element, window.mapRead(bytes(data)), { point: known });
+      if (element.dataset.beside) element.map.show(element.dataset.beside);
       return;
     }
     const data = window.mapRead(await (await fetched(src)).arrayBuffer());

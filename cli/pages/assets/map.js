@@ -144,6 +144,14 @@
       });
     }
 
+    // Choose what is shown beside what, as its select does.
+    show(name) {
+      const select = this.beside.querySelector("select");
+      select.value = name;
+      if (select.value === name) this.compare(name);
+      else select.value = "";
+    }
+
     compare(name) {
       const [kind, first, second] = name.split(":");
       this.stage.replaceChildren();

@@ -29,11 +29,13 @@ def embedding_map(con: "duckdb.DuckDBPyConnection") -> Section | None:
         "ids": [*map(plain, points.ids)],
         "texts": [*map(plain, points.texts)],
     }
-    return Section("map", "Map", _title(points), ABOUT, {"drawn": script_json(drawn), "notes": points.notes})
+    beside = next((f"set:{name}:{name}_random" for name in points.sets if f"{name}_random" in points.sets), "")
+    values = {"drawn": script_json(drawn), "notes": points.notes, "beside": plain(beside)}
+    return Section("map", "Map", _title(points), ABOUT, values)
 
 
 def _title(points: Points) -> str:
-    """Return how the kept and dropped texts are spread over the clusters, in a sentence."""
+    """Return how many texts there are, and how many were dropped, in a sentence."""
     fate = points.categories[0]
     shown = f"{len(points.ids):,} texts by meaning"
     if "dropped" not in fate.values or "kept" not in fate.values:
