@@ -48,6 +48,8 @@ def make_app(viewer: Viewer, token: str, port: int) -> Starlette:
         exception_handlers={OneLine: error, duckdb.Error: error, HTTPException: error},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    app.state.viewer = viewer
     app.add_middleware(Guard, token=token, port=port)
     return app
 

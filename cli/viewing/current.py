@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+import duckdb
+
 from cli.viewing.snapshot import Snapshot, make_snapshot
 from curate.storage.hand_labels import HandLabel, labels_path, read_labels
 from curate.storage.store import Store
@@ -26,6 +28,7 @@ class Current:
         self._lock, self._labels_lock = threading.RLock(), threading.Lock()
         self._worker: threading.Thread | None = None
         self._labelled: object = None
+        self._labelled_in: Snapshot | None = None
         self.labels: list[HandLabel] = []
 
     def get(self) -> Snapshot:
@@ -40,6 +43,11 @@ class Current:
         assert snapshot is not None
         self._read_labels(snapshot)
         return snapshot
+
+    def wait(self) -> None:
+        """Wait until the snapshot that is being made is there."""
+        if self._worker is not None:
+            self._worker.join()
 
     def interrupt(self) -> None:
         """End all queries that are going on."""
@@ -68,7 +76,7 @@ class Current:
             self._snapshot, self._state = made, state
 
     def _make_again(self) -> None:
-        with contextlib.suppress(OneLine, OSError):  # the next look tries again; the pages show what was
+        with contextlib.suppress(OneLine, OSError, duckdb.Error):  # the next look tries again; the pages show what was
             self._make()
 
     def _read_labels(self, snapshot: Snapshot) -> None:
@@ -76,11 +84,11 @@ class Current:
         path = labels_path(self.store)
         try:
             held = path.stat()
-            state = (id(snapshot), held.st_mtime_ns, held.st_size, held.st_ino)
+            state = (held.st_mtime_ns, held.st_size, held.st_ino)
         except OSError:
-            state = (id(snapshot), None, None, None)
+            state = (0, 0, 0)
         with self._labels_lock:
-            if state == self._labelled:
+            if self._labelled == state and self._labelled_in is snapshot:
                 return
             self.labels = read_labels(path)
             rows = json.dumps([{"label_id": key, "by_hand": word} for key, word in _words(self.labels).items()])
@@ -92,7 +100,7 @@ class Current:
                     [rows, '[{"label_id": "VARCHAR", "by_hand": "VARCHAR"}]'],
                 )
                 cursor.execute("COMMIT")
-            self._labelled = state
+            self._labelled, self._labelled_in = state, snapshot
 
 
 def _words(labels: list[HandLabel]) -> dict[str, str]:

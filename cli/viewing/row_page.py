@@ -45,12 +45,13 @@ def row_page(viewer: Viewer, request: Request, name: str, key: str) -> Response:
     by = request.query_params.get("by") or chosen_scorer(viewer, snapshot)
     facts = facts_of(snapshot, key, by)
     pair = pair_sides(snapshot, facts) if facts.kind == "pair" else None
-    labelled = {facts.label_id, facts.row_id, *(side["completion_id"] for side in (pair or {}).get("sides", []))}
+    both = {side["completion_id"] for side in (pair or {}).get("sides", [])}
     scorers = snapshot.rows("SELECT DISTINCT scorer FROM scores WHERE scorer IS NOT NULL ORDER BY 1")
-    labels = labels_of(viewer, labelled)
+    labels = labels_of(viewer, {facts.label_id, facts.row_id, *both})
     return viewer.page(
         request, "pair.html" if pair else "row.html", facts=facts, listing=listing, pair=pair, by=by,
         scorers=[one["scorer"] for one in scorers], labels=labels,
+        better=next((one.row_id for one in labels if both and {one.row_id, one.over} == both), None),
         edited=next((one.text for one in labels if one.label == "edit"), None),
         **list_place(viewer, request, snapshot, listing, key),
     )  # fmt: skip

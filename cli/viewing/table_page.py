@@ -13,7 +13,6 @@ from cli.viewing.snapshot import Columns, Snapshot
 from cli.viewing.viewer import Viewer
 from schemas.errors import UserError
 
-MOST_CHOICES = 60
 COUNTED = ("tokens", "characters", "sample", "candidates", "trainings", "longer")  # which come last
 
 
@@ -52,7 +51,7 @@ def table(viewer: Viewer, listing: Listing, request: Request) -> Response:
     answer = viewer.page(
         request, "table.html", part="rows.html", listing=listing, columns=columns, filters=filters, rows=rows,
         total=total, page=page, last=last, first=first, shown=shown, sliders=sliders(columns), by_hand=words,
-        nothing=NONE, numbers=columns.spans, most=MOST_CHOICES, labels=len(viewer.current.labels),
+        nothing=NONE, numbers=columns.spans, same=same_values(listing, columns), labels=len(viewer.current.labels),
     )  # fmt: skip
     query = filters.query()
     if request.headers.get("hx-request") == "true":
@@ -78,6 +77,12 @@ def shown_columns(listing: Listing, columns: Columns) -> list[str]:
     first = [name for name in known if name in (*listing.texts, *listing.first)]
     scores = [name for name in numbers if not _comes_last(name)]
     return [*first, *scores, *(name for name in known if name not in first), *(n for n in numbers if n in COUNTED)]
+
+
+def same_values(listing: Listing, columns: Columns) -> list[tuple[str, Any]]:
+    """Return the columns whose value is the same in every row: they are said once, and have no column in the table."""
+    found = [(name, columns.values[name]) for name in listing.facets if len(columns.values[name]) == 1]
+    return [(name, values[0][0]) for name, values in found if values[0][0] not in (None, "")]
 
 
 def sliders(columns: Columns) -> list[tuple[str, float, float, str]]:
