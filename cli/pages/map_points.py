@@ -26,8 +26,10 @@ LONGEST_VALUE = 80  # characters
 LEAST_LIFT = 1.5  # times as frequent in a cluster as in all texts: a word of the cluster's name
 SEED = 7
 OTHERS = "(others)"
+# Once, since it reads every vector of the store.
+WIDTHS = "CREATE OR REPLACE TEMP TABLE map_widths AS SELECT model, text_hash, len(value) AS width FROM embeddings"
 MODELS = """
-    SELECT model, mode(len(value)) AS width, count(DISTINCT text_hash) AS texts FROM embeddings WHERE len(value) > 0
+    SELECT model, mode(width) AS width, count(*) AS texts FROM map_widths WHERE width > 0
     GROUP BY model ORDER BY texts DESC, model"""
 # A point is drawn by the hash of its id, so that a larger sample has the points of a smaller one.
 POINTS = """
@@ -44,8 +46,8 @@ POINTS = """
         SELECT t.id, any_value(t.kind) AS kind, any_value(t.prompt_id) AS prompt_id,
             any_value(left(t.text, {longest})) AS text, any_value(t.source) AS source, any_value(t.model) AS model,
             arg_min(e.text_hash, length(t.embedded)) AS text_hash
-        FROM texts AS t JOIN embeddings AS e ON e.text_hash = left(sha256(t.embedded), 32)
-        WHERE e.model = {model} AND len(e.value) = {width} GROUP BY t.id
+        FROM texts AS t JOIN map_widths AS e ON e.text_hash = left(sha256(t.embedded), 32)
+        WHERE e.model = {model} AND e.width = {width} GROUP BY t.id
     )
     SELECT *, count(*) OVER () AS total FROM found ORDER BY md5(id), id LIMIT {most}"""
 FACTS = """
@@ -125,19 +127,14 @@ def map_points(con: "duckdb.DuckDBPyConnection", most: int, longest: int = 200) 
         most: The most points; of more, as many are drawn, always the same ones.
         longest: The characters of a text that are returned.
     """
-    models = con.execute(MODELS).fetchall()
+    models = _models(con)
     if not models:
         return None
-    model, width, _ = models[0]
-    con.execute(POINTS.format(model=literal(model), width=int(width), most=int(most), longest=int(longest)))
-    try:
-        frame = _frame(con, FACTS.format(model=literal(model)))
-        found = _frame(con, SCORES)
-    finally:
-        con.execute("DROP TABLE map_points")
+    model, width = models[0]
+    frame, found = _read(con, model, width, most, longest)
     if not frame.height:
         return None
-    vectors, usable = usable_vectors(frame["value"].cast(pl.Array(pl.Float32, int(width))))
+    vectors, usable = usable_vectors(frame["value"].cast(pl.Array(pl.Float32, width)))
     total = frame["total"][0]
     frame = frame.drop("value", "total").filter(pl.Series(usable))
     if not frame.height:
@@ -146,8 +143,26 @@ def map_points(con: "duckdb.DuckDBPyConnection", most: int, longest: int = 200) 
     sets = _sets(frame["datasets"])
     return Points(
         frame["id"].to_list(), texts, vectors, _categories(frame, vectors, texts), _scores(frame["id"], found),
-        sets, model, total, _notes(frame, model, [name for name, _, _ in models[1:]], total, int((~usable).sum())),
+        sets, model, total, _notes(frame, model, [name for name, _ in models[1:]], total, int((~usable).sum())),
     )  # fmt: skip
+
+
+def _models(con: "duckdb.DuckDBPyConnection") -> list[tuple[str, int]]:
+    """Return the models that have embeddings, with the length of theirs; the one with the most texts comes first."""
+    con.execute(WIDTHS)
+    return [(model, int(width)) for model, width, _ in con.execute(MODELS).fetchall()]
+
+
+def _read(
+    con: "duckdb.DuckDBPyConnection", model: str, width: int, most: int, longest: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the points with what is known of them, and their scores; nothing of it stays in the database."""
+    try:
+        con.execute(POINTS.format(model=literal(model), width=width, most=int(most), longest=int(longest)))
+        return _frame(con, FACTS.format(model=literal(model))), _frame(con, SCORES)
+    finally:
+        con.execute("DROP TABLE IF EXISTS map_points")
+        con.execute("DROP TABLE IF EXISTS map_widths")
 
 
 def _frame(con: "duckdb.DuckDBPyConnection", query: str) -> pl.DataFrame:
