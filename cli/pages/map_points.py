@@ -26,12 +26,8 @@ LONGEST_VALUE = 80  # characters
 LEAST_LIFT = 1.5  # times as frequent in a cluster as in all texts: a word of the cluster's name
 SEED = 7
 OTHERS = "(others)"
-# Once, since it reads every vector of the store.
-WIDTHS = "CREATE OR REPLACE TEMP TABLE map_widths AS SELECT model, text_hash, len(value) AS width FROM embeddings"
-MODELS = """
-    SELECT model, mode(width) AS width, count(*) AS texts FROM map_widths WHERE width > 0
-    GROUP BY model ORDER BY texts DESC, model"""
-# A point is drawn by the hash of its id, so that a larger sample has the points of a smaller one.
+MODELS = "SELECT model, count(*) AS texts FROM embeddings GROUP BY model ORDER BY texts DESC, model"
+# A point is drawn by the hash of its id, so that a larger sample has the points of a smaller one. No vector is read.
 POINTS = """
     CREATE OR REPLACE TEMP TABLE map_points AS
     WITH texts AS (
@@ -46,8 +42,8 @@ POINTS = """
         SELECT t.id, any_value(t.kind) AS kind, any_value(t.prompt_id) AS prompt_id,
             any_value(left(t.text, {longest})) AS text, any_value(t.source) AS source, any_value(t.model) AS model,
             arg_min(e.text_hash, length(t.embedded)) AS text_hash
-        FROM texts AS t JOIN map_widths AS e ON e.text_hash = left(sha256(t.embedded), 32)
-        WHERE e.model = {model} AND e.width = {width} GROUP BY t.id
+        FROM texts AS t JOIN embeddings AS e ON e.text_hash = left(sha256(t.embedded), 32)
+        WHERE e.model = {model} GROUP BY t.id
     )
     SELECT *, count(*) OVER () AS total FROM found ORDER BY md5(id), id LIMIT {most}"""
 FACTS = """
@@ -66,7 +62,10 @@ FACTS = """
     SELECT m.id, m.text, m.total, m.kind, m.source, m.model, u.datasets,
         CASE WHEN u.id IS NULL AND d.row_id IS NOT NULL THEN 'dropped' ELSE 'kept' END AS fate,
         CASE WHEN u.id IS NULL THEN d.stage || ': ' || d.reason END AS reason, e.value
-    FROM map_points AS m JOIN embeddings AS e ON e.text_hash = m.text_hash AND e.model = {model}
+    FROM map_points AS m JOIN (
+        SELECT text_hash, value FROM embeddings
+        WHERE model = {model} AND text_hash IN (SELECT text_hash FROM map_points)
+    ) AS e USING (text_hash)
     LEFT JOIN drops AS d ON d.row_id = m.id LEFT JOIN used AS u ON u.id = m.id
     ORDER BY md5(m.id), m.id"""
 SCORES = """
@@ -127,42 +126,42 @@ def map_points(con: "duckdb.DuckDBPyConnection", most: int, longest: int = 200) 
         most: The most points; of more, as many are drawn, always the same ones.
         longest: The characters of a text that are returned.
     """
-    models = _models(con)
+    models = [model for model, _ in con.execute(MODELS).fetchall()]
     if not models:
         return None
-    model, width = models[0]
-    frame, found = _read(con, model, width, most, longest)
+    frame, found = _read(con, models[0], most, longest)
     if not frame.height:
         return None
-    vectors, usable = usable_vectors(frame["value"].cast(pl.Array(pl.Float32, width)))
-    total = frame["total"][0]
-    frame = frame.drop("value", "total").filter(pl.Series(usable))
+    total, drawn = frame["total"][0], frame.height
+    frame, vectors = _usable(frame)
     if not frame.height:
         return None
     texts = frame["text"].fill_null("").to_list()
     sets = _sets(frame["datasets"])
     return Points(
         frame["id"].to_list(), texts, vectors, _categories(frame, vectors, texts), _scores(frame["id"], found),
-        sets, model, total, _notes(frame, model, [name for name, _ in models[1:]], total, int((~usable).sum())),
+        sets, models[0], total, _notes(frame, models, drawn, total),
     )  # fmt: skip
 
 
-def _models(con: "duckdb.DuckDBPyConnection") -> list[tuple[str, int]]:
-    """Return the models that have embeddings, with the length of theirs; the one with the most texts comes first."""
-    con.execute(WIDTHS)
-    return [(model, int(width)) for model, width, _ in con.execute(MODELS).fetchall()]
-
-
-def _read(
-    con: "duckdb.DuckDBPyConnection", model: str, width: int, most: int, longest: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read(con: "duckdb.DuckDBPyConnection", model: str, most: int, longest: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the points with what is known of them, and their scores; nothing of it stays in the database."""
+    con.execute(POINTS.format(model=literal(model), most=int(most), longest=int(longest)))
     try:
-        con.execute(POINTS.format(model=literal(model), width=width, most=int(most), longest=int(longest)))
         return _frame(con, FACTS.format(model=literal(model))), _frame(con, SCORES)
     finally:
-        con.execute("DROP TABLE IF EXISTS map_points")
-        con.execute("DROP TABLE IF EXISTS map_widths")
+        con.execute("DROP TABLE map_points")
+
+
+def _usable(frame: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
+    """Return the points whose vectors have a direction and the usual length, and their unit vectors."""
+    lengths = frame["value"].list.len()
+    width = int(lengths.mode().sort()[-1])
+    frame = frame.filter(lengths == width) if width else frame.clear()
+    if not frame.height:
+        return frame, np.zeros((0, 0), np.float32)
+    vectors, usable = usable_vectors(frame["value"].cast(pl.Array(pl.Float32, width)))
+    return frame.filter(pl.Series(usable)), vectors
 
 
 def _frame(con: "duckdb.DuckDBPyConnection", query: str) -> pl.DataFrame:
@@ -244,14 +243,14 @@ def _sets(datasets: pl.Series) -> dict[str, np.ndarray]:
     return {name: datasets.list.contains(name).fill_null(False).to_numpy() for name in names}
 
 
-def _notes(frame: pl.DataFrame, model: str, others: list[str], total: int, without: int) -> tuple[str, ...]:
+def _notes(frame: pl.DataFrame, models: list[str], drawn: int, total: int) -> tuple[str, ...]:
     kinds = frame["kind"].value_counts().sort("kind").rows()
     of = " and ".join(f"{count:,} {kind}{'s' if count != 1 else ''}" for kind, count in kinds)
-    said = [f"{of} whose text has an embedding by {model}."]
-    if total > frame.height + without:
-        said.append(f"They are {frame.height + without:,} of {total:,}, drawn at random.")
-    if without:
-        said.append(f"{without:,} have an embedding without a direction, and are left out.")
-    if others:
-        said.append(f"Embeddings by {', '.join(others)} are not shown.")
+    said = [f"{of} whose text has an embedding by {models[0]}."]
+    if total > drawn:
+        said.append(f"They are {drawn:,} of {total:,}, drawn at random.")
+    if drawn > frame.height:
+        said.append(f"{drawn - frame.height:,} have an embedding without a direction, and are left out.")
+    if len(models) > 1:
+        said.append(f"Embeddings by {', '.join(models[1:])} are not shown.")
     return tuple(said)

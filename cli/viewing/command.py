@@ -21,7 +21,7 @@ def view(
     """Look at the store in a browser: filter, read, compare, and label rows by hand.
 
     The page is for you alone: it is served on this machine, to whoever has the address that is printed. Labels are
-    written into the store; nothing else of it is changed.
+    written into the store, and the places of the map; nothing else of it is changed.
     """
     opened = open_store(store)
     if atlas:
