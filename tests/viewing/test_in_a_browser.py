@@ -39,7 +39,9 @@ def served(tmp_path):
     fill(store)
     command = [sys.executable, "-m", "cli.main", "view", "--store", str(store.path)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path
+    )
     assert process.stdout
     address = process.stdout.readline().split()[-1]
     yield store, address, process
@@ -116,7 +118,7 @@ def test_rows_are_labelled_with_keys_and_open_with_their_labels(page, served):
     page.wait_for_selector("tr[data-row]:nth-child(2) .hand.drop")
     for key in ("ArrowUp", "ArrowUp", "Enter"):
         page.keyboard.press(key)
-    page.wait_for_url("**/candidates/c_1*")
+    page.wait_for_url("**/candidates/c_1*", wait_until="load")
     page.keyboard.press(".")
     page.wait_for_url("**at=1")
     page.keyboard.press("u")
@@ -147,7 +149,7 @@ def test_rows_are_labelled_with_keys_and_open_with_their_labels(page, served):
 def test_a_pair_is_judged_with_keys(page, served):
     page.click("text=Pairs")
     page.click("tr[data-row] a")
-    page.wait_for_url("**/pairs/r_2*")
+    page.wait_for_url("**/pairs/r_2*", wait_until="load")
     page.keyboard.press("2")
     page.wait_for_selector("[data-prefer=right].primary")
     page.wait_for_selector(".hand.prefer")
@@ -166,6 +168,7 @@ def test_labels_are_exported_and_taken_back(page, served):
         page.keyboard.press(key)
         page.wait_for_timeout(300)
     page.click("text=Labels")
+    page.wait_for_load_state()
     with page.expect_download() as found:
         page.click("text=download labels.jsonl")
     assert Path(found.value.path()).read_text().count('"keep"') == 2
@@ -176,6 +179,7 @@ def test_labels_are_exported_and_taken_back(page, served):
 
 def test_the_sql_box_answers_and_refuses(page, served, tmp_path):
     page.click("text=SQL")
+    page.wait_for_load_state()  # the keys are there
     page.fill("#query", "SELECT completion_id FROM candidates ORDER BY quality DESC, 1 LIMIT 1")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#answer table")
@@ -183,16 +187,18 @@ def test_the_sql_box_answers_and_refuses(page, served, tmp_path):
     for query in (f"COPY (SELECT 1) TO '{tmp_path}/x.csv'", f"WITH x AS (COPY (SELECT 1) TO '{tmp_path}/x.csv') FROM x",
                   "SELECT * FROM read_text('/etc/passwd')"):  # fmt: skip
         page.fill("#query", query)
-        page.click("text=Ask")
+        page.click("button.primary")
         page.wait_for_selector("#answer .error")
         assert "root:" not in page.inner_text("#answer")
         page.fill("#query", "SELECT 1")
-        page.click("text=Ask")
+        page.click("button.primary")
         page.wait_for_selector("#answer table")
     assert not (tmp_path / "x.csv").exists()
 
 
-@pytest.mark.parametrize("path", ["/candidates", "/candidates/c_20", "/prompts", "/prompts/p_2", "/candidates?q=%3Cscript%3E"])
+@pytest.mark.parametrize(
+    "path", ["/candidates", "/candidates/c_20", "/prompts", "/prompts/p_2", "/candidates?q=%3Cscript%3E"]
+)
 def test_a_hostile_text_does_not_run_and_shows_as_text(page, served, path):
     page.goto(served[1].split("/?")[0] + path)
     page.wait_for_timeout(200)
@@ -231,4 +237,6 @@ def test_a_signal_ends_it_in_a_line(page, served, kind, code):
     _, _, process = served
     process.send_signal(kind)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == code and "Traceback" not in errors and errors.strip().splitlines()[-1] == "error: stopped"
+    assert (
+        process.returncode == code and "Traceback" not in errors and errors.strip().splitlines()[-1] == "error: stopped"
+    )

@@ -94,7 +94,9 @@ def test_what_is_answered(looked_at, query, rows):
         assert [list(row) for row in sql_child.answer(con, query)["rows"]] == rows
 
 
-@pytest.mark.parametrize("query", ["EXPLAIN SELECT 1", "explain analyze SELECT count(*) FROM scores", "DESCRIBE scores", "SHOW TABLES"])
+@pytest.mark.parametrize(
+    "query", ["EXPLAIN SELECT 1", "explain analyze SELECT count(*) FROM scores", "DESCRIBE scores", "SHOW TABLES"]
+)
 def test_plans_and_descriptions_are_answered(looked_at, query):
     with sql_child.locked(str(looked_at[1].file)) as con:
         assert sql_child.answer(con, query)["rows"]

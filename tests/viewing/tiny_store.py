@@ -21,9 +21,14 @@ def fill(store):
         for place in (1, 2)
         for number, text in enumerate(texts[f"p_{place}"])
     ]
-    values = [score(f"c_{place}{number}", (0.9, 0.5, 0.1)[number], "quality") for place in (1, 2) for number in range(3)]
+    values = [
+        score(f"c_{place}{number}", (0.9, 0.5, 0.1)[number], "quality") for place in (1, 2) for number in range(3)
+    ]
     values += [score("c_10", 1.0, 'it\'s "odd" <b>') | {"detail": '{"why": "<i>so</i>"}'}]
-    decisions = [decision("c_10", "completions.filter"), decision("c_12", "completions.filter", "empty <b>", {"of": "c_10"})]
+    decisions = [
+        decision("c_10", "completions.filter"),
+        decision("c_12", "completions.filter", "empty <b>", {"of": "c_10"}),
+    ]
     sft = [
         {
             "row_id": "r_1", "prompt_id": "p_1", "completion_id": "c_10", "dataset": "sft", "split": "train", "score": 0.9,
