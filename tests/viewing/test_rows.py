@@ -16,8 +16,10 @@ pytestmark = needs("starlette", "httpx", "jinja2")
 def test_a_candidate_has_all_that_is_known_of_it(store):
     with visited(store) as client:
         page = text(client.get("/candidates/c_10"))
-    for known in ("Name a river of Europe.", "The Rhine.", "ground truth Rhine", 'it\'s "odd" <b> 1', "<i>so</i>", "quality 0.9",
-                  "kept completions.filter", "sft train · row", "dpo train · chosen of a pair", "The Danube, of course.", "student", "I know none."):  # fmt: skip
+    for known in ("Name a river of Europe.", "The Rhine.", "ground truth Rhine", 'it\'s "odd" <b> 1', "<i>so</i>",
+                  "quality 0.9", "kept completions.filter", "sft train · row",
+                  "dpo train · chosen of a pair",
+                  "The Danube, of course.", "student", "I know none."):  # fmt: skip
         assert known in page, known
 
 
