@@ -110,7 +110,10 @@ def test_a_body_that_is_no_form_is_refused(store, content, status):
     with visited(store) as client:
         headers = {"Origin": HERE, "Content-Type": "application/x-www-form-urlencoded"}
         assert client.post("/label", content=content, headers=headers).status_code == status
-        assert client.post("/label", content=b"{}", headers=headers | {"Content-Type": "application/json"}).status_code == 415
+        assert (
+            client.post("/label", content=b"{}", headers=headers | {"Content-Type": "application/json"}).status_code
+            == 415
+        )
 
 
 def test_a_long_address_is_refused(store):

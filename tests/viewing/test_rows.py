@@ -16,8 +16,10 @@ pytestmark = needs("starlette", "httpx", "jinja2")
 def test_a_candidate_has_all_that_is_known_of_it(store):
     with visited(store) as client:
         page = text(client.get("/candidates/c_10"))
-    for known in ("Name a river of Europe.", "The Rhine.", "ground truth Rhine", 'it\'s "odd" <b> 1', "<i>so</i>", "quality 0.9",
-                  "kept completions.filter", "sft train · row", "dpo train · chosen of a pair", "The Danube, of course.", "student", "I know none."):  # fmt: skip
+    for known in ("Name a river of Europe.", "The Rhine.", "ground truth Rhine", 'it\'s "odd" <b> 1', "<i>so</i>",
+                  "quality 0.9", "kept completions.filter", "sft train · row",
+                  "dpo train · chosen of a pair",
+                  "The Danube, of course.", "student", "I know none."):  # fmt: skip
         assert known in page, known
 
 
@@ -83,12 +85,16 @@ def test_an_unknown_row_is_a_line(store, key):
     with visited(store) as client:
         for name in ("candidates", "prompts", "rows", "pairs", "dropped", "evaluations"):
             answer = client.get(f"/{name}/{key}")
-            assert answer.status_code == 400 and "no " in text(answer) and "<b>" not in answer.text.replace("<b></b>", "")
+            assert (
+                answer.status_code == 400 and "no " in text(answer) and "<b>" not in answer.text.replace("<b></b>", "")
+            )
 
 
 def test_an_id_alone_leads_to_its_page(store):
     with visited(store) as client:
-        found = [client.get(f"/row/{one}").headers["location"].split(":8000")[1] for one in ("c_10", "p_1", "r_1", "r_2")]
+        found = [
+            client.get(f"/row/{one}").headers["location"].split(":8000")[1] for one in ("c_10", "p_1", "r_1", "r_2")
+        ]
         assert found == ["/candidates/c_10", "/prompts/p_1", "/rows/r_1", "/pairs/r_2"]
 
 
@@ -105,8 +111,10 @@ def test_a_row_of_which_only_decisions_are_held(store):
 def test_a_pair_marks_what_differs(store):
     with visited(store) as client:
         page = client.get("/pairs/r_2").text
-        assert "<ins>" in page and "<del>" in page and "data-pair=\"c_10\" data-over=\"c_12\"" in page
-        assert text(client.get("/pairs/r_2")).index("chosen c_10") < text(client.get("/pairs/r_2")).index("rejected c_12")
+        assert "<ins>" in page and "<del>" in page and 'data-pair="c_10" data-over="c_12"' in page
+        assert text(client.get("/pairs/r_2")).index("chosen c_10") < text(client.get("/pairs/r_2")).index(
+            "rejected c_12"
+        )
 
 
 def test_an_answer_of_an_evaluation_is_beside_the_others(store):

@@ -23,7 +23,9 @@ def test_a_run_that_goes_on_shows_what_it_has_made_so_far(store):
     running(store, "20261130-000001-000-tiny", *stages[:2])
     with visited(store, filled=False) as client:
         page = client.get("/runs/20261130-000001-000-tiny")
-        assert 'hx-trigger="every 3s"' in page.text and "running" in text(page) and "2 stages made or reused" in text(page)
+        assert (
+            'hx-trigger="every 3s"' in page.text and "running" in text(page) and "2 stages made or reused" in text(page)
+        )
         assert 'hx-trigger="every 3s"' in client.get("/runs").text
         spender = Spender("20261130-000001-000-tiny", "a", "student", "x")
         with ReplyLog(store) as log:
@@ -43,7 +45,7 @@ def test_a_run_has_its_funnel_and_recipe(store):
     assert stages
     with visited(store, filled=False) as client:
         page = client.get("/runs/20261130-000000-000-tiny")
-        assert "filter: empty <b>" in text(page) and "&lt;script&gt;" in page.text and "<script>\"" not in page.text
+        assert "filter: empty <b>" in text(page) and "&lt;script&gt;" in page.text and '<script>"' not in page.text
         assert client.get("/runs/nothing").status_code == 400
 
 

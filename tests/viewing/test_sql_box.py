@@ -18,23 +18,29 @@ REFUSED = [
     "EXPLAIN EXPLAIN COPY (SELECT 1) TO '{file}'", "EXPLAIN (ANALYZE) COPY (SELECT 1) TO '{file}'",
     "EXPLAIN (FORMAT json) SELECT 1", "EXPLAIN SELECT 1; COPY (SELECT 1) TO '{file}'", "EXPLAIN", "EXPLAIN ANALYZE",
     "PREPARE p AS COPY (SELECT 1) TO '{file}'", "PREPARE p AS SELECT 1", "EXECUTE p", "DEALLOCATE p",
-    "WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1", "WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x",
+    "WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1",
+    "WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x",
     "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1",
     "SELECT * FROM (WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1)",
     "WITH x AS (DELETE FROM scores RETURNING *) SELECT * FROM x",
     "WITH x AS (INSERT INTO scores SELECT * FROM scores RETURNING *) SELECT * FROM x",
     "WITH x AS (CREATE TABLE y AS SELECT 1) SELECT 1",
-    "EXPORT DATABASE '{file}'", "ATTACH '{file}' AS other", "DETACH held", "USE memory", "INSTALL httpfs", "LOAD httpfs",
+    "EXPORT DATABASE '{file}'", "ATTACH '{file}' AS other", "DETACH held", "USE memory",
+    "INSTALL httpfs", "LOAD httpfs",
     "SET enable_external_access = true", "SET memory_limit = '100GB'", "RESET memory_limit", "PRAGMA database_list",
-    "CALL pragma_version()", "CREATE TABLE x (y INT)", "CREATE TEMP TABLE x AS SELECT 1", "INSERT INTO scores VALUES (1)",
+    "CALL pragma_version()", "CREATE TABLE x (y INT)", "CREATE TEMP TABLE x AS SELECT 1",
+    "INSERT INTO scores VALUES (1)",
     "DELETE FROM scores", "UPDATE scores SET value = 1", "DROP TABLE scores", "ALTER TABLE scores ADD COLUMN x INT",
-    "CREATE MACRO f() AS 1", "CREATE SECRET (TYPE s3)", "CHECKPOINT", "VACUUM", "BEGIN", "COMMIT", "IMPORT DATABASE 'x'",
+    "CREATE MACRO f() AS 1", "CREATE SECRET (TYPE s3)", "CHECKPOINT", "VACUUM", "BEGIN",
+    "COMMIT", "IMPORT DATABASE 'x'",
     "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM read_blob('/etc/passwd')", "FROM read_csv('/etc/passwd')",
     "FROM '/etc/passwd'", "FROM 'x.csv'", "SELECT * FROM glob('/etc/*')", "SELECT * FROM glob('{folder}/*')",
-    "FROM read_parquet('{stage}')", "FROM '{stage}'", "FROM parquet_metadata('{stage}')", "FROM sniff_csv('/etc/passwd')",
+    "FROM read_parquet('{stage}')", "FROM '{stage}'", "FROM parquet_metadata('{stage}')",
+    "FROM sniff_csv('/etc/passwd')",
     "FROM read_json('{folder}/store.json')", "FROM read_text('{folder}/by_hand.jsonl')", "FROM read_duckdb('{file}')",
     "SELECT getenv('HOME')", "SELECT * FROM query('COPY (SELECT 1) TO ''{file}''')", "FROM sqlite_scan('{file}', 'x')",
-    "FROM 'https://example.com/x.parquet'", "FROM read_csv('https://example.com/x.csv')", "SELEC 1", "SELECT nothing FROM scores",
+    "FROM 'https://example.com/x.parquet'", "FROM read_csv('https://example.com/x.csv')",
+    "SELEC 1", "SELECT nothing FROM scores",
     "SELECT error('mine <b>')", "SELECT 1/0::INT FROM nothing", "SELECT '\x00", "PIVOT scores ON scorer USING count(*)",
 ]  # fmt: skip
 
@@ -51,7 +57,7 @@ def looked_at(tmp_path_factory):
 
 @pytest.mark.parametrize("query", REFUSED)
 def test_what_is_refused(looked_at, query, tmp_path):
-    """In this process, where nothing stands between the query and the disk but DuckDB's locks and the statement's type."""
+    """In this process, where only the statement's type and DuckDB's locks stand before the disk."""
     store, made = looked_at
     stage = next((store.path / "stages").glob("*/completions-*.parquet"))
     before = {file: file.stat().st_mtime_ns for file in store.path.rglob("*")}
@@ -94,7 +100,9 @@ def test_what_is_answered(looked_at, query, rows):
         assert [list(row) for row in sql_child.answer(con, query)["rows"]] == rows
 
 
-@pytest.mark.parametrize("query", ["EXPLAIN SELECT 1", "explain analyze SELECT count(*) FROM scores", "DESCRIBE scores", "SHOW TABLES"])
+@pytest.mark.parametrize(
+    "query", ["EXPLAIN SELECT 1", "explain analyze SELECT count(*) FROM scores", "DESCRIBE scores", "SHOW TABLES"]
+)
 def test_plans_and_descriptions_are_answered(looked_at, query):
     with sql_child.locked(str(looked_at[1].file)) as con:
         assert sql_child.answer(con, query)["rows"]

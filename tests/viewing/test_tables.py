@@ -123,10 +123,15 @@ def test_a_set_of_ids_filters_every_table_that_has_them(store):
         name = viewer.selections.keep(["p_2", "c_10"])
         assert ids(client.get(f"/candidates?set={name}")) == ["c_10", "c_20", "c_21", "c_22"]
         assert ids(client.get(f"/prompts?set={name}")) == ["p_2"]
-        assert "1 of" not in text(client.get(f"/pairs?set={name}")) and "I do not know" in client.get(f"/pairs?set={name}").text
+        assert (
+            "1 of" not in text(client.get(f"/pairs?set={name}"))
+            and "I do not know" in client.get(f"/pairs?set={name}").text
+        )
 
 
-@pytest.mark.parametrize("path", ["/candidates", "/prompts", "/candidates/c_20", "/prompts/p_2", "/candidates?q=script"])
+@pytest.mark.parametrize(
+    "path", ["/candidates", "/prompts", "/candidates/c_20", "/prompts/p_2", "/candidates?q=script"]
+)
 def test_texts_are_text(store, path):
     with visited(store) as client:
         page = re.sub(r"<textarea.*?</textarea>", "", client.get(path).text, flags=re.DOTALL)  # it is edited as it is

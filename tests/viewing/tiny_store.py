@@ -4,12 +4,15 @@ import json
 
 from tests.storage.asked import candidate, decision, prompt, record, score, write
 
-HOSTILE = '<script>window.ran = 1</script><svg onload="window.ran = 2"></svg> **bold** [x](javascript:alert(1)) \u202etxt.exe\u202c'
+HOSTILE = (
+    '<script>window.ran = 1</script><svg onload="window.ran = 2"></svg> **bold** [x](javascript:alert(1)) '
+    "\u202etxt.exe\u202c"
+)
 TURNS = '[{"role": "assistant", "content": "%s"}]'
 
 
 def fill(store):
-    """Write two prompts with three candidates each, of which some are dropped, an SFT dataset, a pair, an evaluation."""
+    """Write two prompts with three candidates each, of which one is dropped, an SFT row, a pair, evaluations."""
     prompts = [
         prompt("p_1", "Name a river of Europe.", ground_truth="Rhine", metadata='{"kind": "geography"}'),
         prompt("p_2", HOSTILE, source="other"),
@@ -21,12 +24,18 @@ def fill(store):
         for place in (1, 2)
         for number, text in enumerate(texts[f"p_{place}"])
     ]
-    values = [score(f"c_{place}{number}", (0.9, 0.5, 0.1)[number], "quality") for place in (1, 2) for number in range(3)]
+    values = [
+        score(f"c_{place}{number}", (0.9, 0.5, 0.1)[number], "quality") for place in (1, 2) for number in range(3)
+    ]
     values += [score("c_10", 1.0, 'it\'s "odd" <b>') | {"detail": '{"why": "<i>so</i>"}'}]
-    decisions = [decision("c_10", "completions.filter"), decision("c_12", "completions.filter", "empty <b>", {"of": "c_10"})]
+    decisions = [
+        decision("c_10", "completions.filter"),
+        decision("c_12", "completions.filter", "empty <b>", {"of": "c_10"}),
+    ]
     sft = [
         {
-            "row_id": "r_1", "prompt_id": "p_1", "completion_id": "c_10", "dataset": "sft", "split": "train", "score": 0.9,
+            "row_id": "r_1", "prompt_id": "p_1", "completion_id": "c_10", "dataset": "sft", "split": "train",
+            "score": 0.9,
             "prompt": '[{"role": "user", "content": "Name a river of Europe."}]', "completion": TURNS % "The Rhine.",
         }
     ]  # fmt: skip
@@ -39,11 +48,14 @@ def fill(store):
     ]  # fmt: skip
     answers = [
         {
-            "evaluation_id": f"e_{model}", "model": model, "training_id": training, "dataset": "held_out", "split": "test",
-            "row_id": "r_9", "prompt_id": "p_1", "sample_index": 0, "prompt": "Name a river of Europe.",
+            "evaluation_id": f"e_{model}", "model": model, "training_id": training, "dataset": "held_out",
+            "split": "test", "row_id": "r_9", "prompt_id": "p_1", "sample_index": 0,
+            "prompt": "Name a river of Europe.",
             "response": response, "scorer": "quality", "value": value,
         }
-        for model, training, response, value in (("student", None, "I know none.", 0.0), ("sft", "t_1", "The Rhine.", 1.0))
+        for model, training, response, value in (
+            ("student", None, "I know none.", 0.0), ("sft", "t_1", "The Rhine.", 1.0),
+        )
     ]  # fmt: skip
     stages = [
         write(store, "prompts.source.s", "a", prompts=prompts),

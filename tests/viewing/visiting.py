@@ -40,4 +40,6 @@ def text(answer):
 
 def give(client, **fields):
     """Post a label as a page of ours does."""
-    return client.post("/label", data=fields, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin", "HX-Request": "true"})
+    return client.post(
+        "/label", data=fields, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin", "HX-Request": "true"}
+    )

@@ -78,8 +78,10 @@
   // A table's rows ----------------------------------------------------------------------------------------------------
   const rows = () => all("tr[data-row]");
   const at = () => one("tr[data-row].at");
+  let chosen = ""; // the address of the chosen row, which may come again with other rows
   const choose = (row) => {
     if (!row) return;
+    chosen = row.dataset.href.split("?")[0];
     at()?.classList.remove("at");
     row.classList.add("at");
     row.scrollIntoView({ block: "nearest" });
@@ -96,10 +98,7 @@
     const done = await give({ row_id: row.dataset.labelId, label, from: "table" }, one(".by-hand", row));
     if (done && label !== "clear") step(1);
   };
-  const choosePlaceOfLastRow = () => {
-    const last = sessionStorage.getItem("gristmill-last");
-    if (last) choose(rows().find((row) => row.dataset.href.split("?")[0] === last));
-  };
+  const chooseAgain = (address) => { if (address) choose(rows().find((row) => row.dataset.href.split("?")[0] === address)); };
 
   // Keys ------------------------------------------------------------------------------------------------------------
   const typing = (target) => target.matches?.("textarea, select, input:not([type=checkbox], [type=radio], [type=button])");
@@ -164,7 +163,7 @@
   });
   const sortBy = (name) => {
     one("#sort").value = name;
-    one("#filters").dispatchEvent(new Event("change", { bubbles: true }));
+    one("#filters").dispatchEvent(new Event("sorted"));
   };
   const takeBack = async (button) => { if (await give({ row_id: button.dataset.clear, label: "clear" }, null)) button.closest("tr").remove(); };
   document.addEventListener("submit", async (event) => {
@@ -200,9 +199,10 @@
     const box = one("[data-onward]");
     if (box) box.checked = memory.get("gristmill-onward") === "yes";
     if (panel()) sessionStorage.setItem("gristmill-last", location.pathname);
-    if (one("table[data-rows]")) choosePlaceOfLastRow();
+    if (one("table[data-rows]")) chooseAgain(sessionStorage.getItem("gristmill-last"));
     if (["#edit", "#note"].includes(location.hash)) write(location.hash.slice(1));
   });
+  document.addEventListener("htmx:afterSwap", () => { if (!at()) chooseAgain(chosen); });
   document.addEventListener("htmx:responseError", (event) => {
     const holder = document.createElement("template");
     holder.innerHTML = event.detail.xhr.responseText;
