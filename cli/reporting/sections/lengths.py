@@ -87,7 +87,7 @@ def _curve(name: str, scorer: str, parts: list[dict[str, Any]], sentence: str) -
     ]  # fmt: skip
     return lines(
         name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True, whole=False,
-        zero=all(row["y"] >= 0 for row in data), about=sentence or "no rank correlation can be told",
+        zero=all(row["mean"] >= 0 for row in parts), about=sentence or "no rank correlation can be told",
     )  # fmt: skip
 
 
