@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.optional import needs
-from tests.reporting.full_store import fill
+from tests.reporting.full_store import HOSTILE, fill
 
 pytestmark = needs("altair", "jinja2")
 
@@ -127,6 +127,15 @@ def test_the_same_store_makes_the_same_report(store):
     fill(store)
     first, again = (re.sub(r"Made \d{4}-\d\d-\d\d \d\d:\d\d", "", report(store)[0]) for _ in range(2))
     assert first == again and len(first) < 1_500_000
+
+
+def test_long_texts_do_not_make_a_report_large(store):
+    from cli.reporting.make import report
+
+    fill(store, HOSTILE * 300)
+    text, problems = report(store)
+    assert len(text.encode()) < 3_000_000 and problems == []
+    assert "more characters" in text and "window.ran" in text
 
 
 def test_an_empty_store_makes_a_page_that_says_so(store):

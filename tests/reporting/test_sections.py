@@ -48,6 +48,14 @@ def test_the_funnel_names_the_chief_reason(con):
     assert sum(row["value"] for row in parts if row["kind"] == "dropped") == 37
 
 
+def test_what_is_dropped_by_design_is_no_finding(store):
+    kept = [{"row_id": f"c_{at}", "stage": "datasets.x.control", "kept": at == 0, "reason": "not drawn" if at else None}
+            for at in range(4)]  # fmt: skip
+    record(store, "1", write(store, "datasets.x", "000000000001", decisions=kept))
+    with connect(store) as con:
+        assert section("funnel")(con, "1").title == "1 stage; what is dropped: only by design: not drawn"
+
+
 def test_the_funnel_of_an_unknown_run_is_none(con):
     assert section("funnel")(con, "no such run") is None
 
