@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from cli.pages.templating import asset, environment
+from cli.reporting.bounded import bounded
 from cli.reporting.section import Section, figure, percent, signed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def page(sections: list[Section], values: dict[str, Any]) -> str:
         values: What the frame is given: ``title``, ``about``, ``figures``, ``problems`` and ``made``.
     """
     pages = environment(TEMPLATES)
-    pages.filters |= {"percent": percent, "figure": figure, "signed": signed}
+    pages.filters |= {"percent": percent, "figure": figure, "signed": signed, "bounded": bounded}
     has_map = any(section.name == "map" for section in sections)
     scripts = [_inline(asset(name)) for name in SCRIPTS if _draws(sections)]
     scripts += [_inline(asset(name)) for name in MAP_SCRIPTS if has_map]

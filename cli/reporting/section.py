@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from train.evaluating.own_rows import OWN
+
 if TYPE_CHECKING:
     import duckdb
+
+
+# The scorers of ``evaluations`` that are gristmill's own, not the recipe's, as SQL has them in a list.
+OWN_SCORERS = ", ".join(f"'{name}'" for name in OWN)
 
 
 @dataclass(frozen=True)

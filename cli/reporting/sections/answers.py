@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.pages.differences import differences
-from cli.reporting.section import Section, percent, rows
+from cli.reporting.section import OWN_SCORERS, Section, percent, rows
 
 if TYPE_CHECKING:
     import duckdb
 
-MOST = 3  # that got better, and that got worse
+MOST = 3  # with a higher score, and with a lower one
 LONGEST = 2_000  # characters of an answer
 # The trained model and the model without a training that have most answers of the same prompts by one scorer.
-WHICH = """
+WHICH = f"""
 WITH held AS (
     SELECT dataset, split, scorer, model, training_id, count(value) AS n, max(run_id) AS run_id
-    FROM evaluations WHERE NOT contains(scorer, '/') AND response IS NOT NULL GROUP BY ALL HAVING n > 0
+    FROM evaluations WHERE scorer NOT IN ({OWN_SCORERS}) AND response IS NOT NULL GROUP BY ALL HAVING n > 0
 )
 SELECT a.dataset, a.split, a.scorer, a.model AS before, b.model AS after, b.training_id
 FROM held AS a JOIN held AS b USING (dataset, split, scorer)
@@ -52,11 +52,11 @@ def answers(con: "duckdb.DuckDBPyConnection") -> Section | None:
     down = [row for row in both if row["after_value"] < row["before_value"]]
     return Section(
         "answers", "Before and after",
-        f"{names['after']} gains on {percent(len(up) / len(both))} of {len(both):,} answers, and loses on "
+        f"{names['after']} scores higher on {percent(len(up) / len(both))} of {len(both):,} answers, lower on "
         f"{percent(len(down) / len(both))}",
         f"Answers of {names['before']} and of {names['after']} to the same prompts of {names['split']}, scored by "
-        f"{names['scorer']}: {min(MOST, len(up))} of {len(up):,} that got better, {min(MOST, len(down))} of "
-        f"{len(down):,} that got worse, the largest changes first, then drawn by their ids.",
+        f"{names['scorer']}: {min(MOST, len(up))} of {len(up):,} with a higher score, {min(MOST, len(down))} of "
+        f"{len(down):,} with a lower one, the largest changes first, then drawn by their ids.",
         {"names": names, "better": [*map(_shown, up[:MOST])], "worse": [*map(_shown, down[:MOST])]},
     )  # fmt: skip
 

@@ -4,7 +4,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, forest, label
-from cli.reporting.section import Section, counted, figure, rows, signed
+from cli.reporting.section import OWN_SCORERS, Section, counted, figure, rows, signed
+from train.evaluating.own_rows import OWN
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,10 +18,11 @@ def comparisons(con: "duckdb.DuckDBPyConnection") -> Section | None:
     """Return the differences of the table ``comparisons``, with their seeds; None where nothing was compared."""
     found = rows(
         con,
-        """SELECT comparison_id, dataset, split, scorer, better, arm, versus, seed, seeds, prompts, families, mean,
+        f"""SELECT comparison_id, dataset, split, scorer, better, arm, versus, seed, seeds, prompts, families, mean,
                   versus_mean, difference, low, high, p_holm, verdict, why, run_id
            FROM comparisons
-           ORDER BY run_id DESC NULLS LAST, comparison_id, contains(scorer, '/'), split, scorer, arm, versus, seed""",
+           ORDER BY run_id DESC NULLS LAST, comparison_id, scorer IN ({OWN_SCORERS}), split, scorer, arm, versus,
+                    seed""",
     )
     whole = [row for row in found if row["seed"] is None]
     if not whole:
@@ -48,7 +50,7 @@ def _pair(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _title(whole: list[dict[str, Any]]) -> str:
-    told = [row for row in whole if row["verdict"] in KINDS and "/" not in row["scorer"]]
+    told = [row for row in whole if row["verdict"] in KINDS and row["scorer"] not in OWN]
     row = (told or whole)[0]
     what = f"by {label(row['scorer'], 24)} on {label(row['split'], 24)}" if row["split"] else f"by {row['scorer']}"
     arm, versus = label(row["arm"], 24), label(row["versus"], 24)

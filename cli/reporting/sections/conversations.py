@@ -26,7 +26,7 @@ def conversations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     datasets = one(con, "SELECT count(DISTINCT dataset) FROM sft")
     return Section(
         "conversations", "SFT rows", f"{counted(total, 'row')} for SFT in {counted(datasets, 'dataset')}",
-        f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many. Coloured turns are "
-        "learnt: their tokens have a loss; the others are context.",
+        f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many, long texts cut. Coloured turns "
+        "are learnt: their tokens have a loss; the others are context.",
         {"rows": found},
     )  # fmt: skip

@@ -5,7 +5,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, forest, label
-from cli.reporting.section import Section, counted, figure, rows, signed
+from cli.reporting.section import OWN_SCORERS, Section, counted, figure, rows, signed
+from train.evaluating.own_rows import OWN, RECORDED, START_ANSWERS, START_LOSS, TEXTS
 
 if TYPE_CHECKING:
     import duckdb
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
 MOST_GROUPS = 10
 MOST_MODELS = 12
 SEED = re.compile(r"\.seed\d+$")
-LOWER = ("retention/texts", "behaviour/start_loss")  # of gristmill's own scorers: a loss, lower is better
+LOSSES = (START_ANSWERS, TEXTS, RECORDED, START_LOSS)  # of gristmill's own scorers: lower is better
 
 
 def evaluations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     """Return the view ``leaderboard`` by dataset, split and scorer; None where nothing was evaluated."""
     found = rows(
         con,
-        """SELECT model, training_id, dataset, split, scorer, mean, answers, nulls, start, change, low, high, prompts
-           FROM leaderboard ORDER BY contains(scorer, '/'), dataset, split, scorer, mean DESC, model""",
+        f"""SELECT model, training_id, dataset, split, scorer, mean, answers, nulls, start, change, low, high, prompts
+           FROM leaderboard ORDER BY scorer IN ({OWN_SCORERS}), dataset, split, scorer, mean DESC, model""",
     )
     if not found:
         return None
@@ -52,14 +53,14 @@ def _card(place: int, group: tuple[str, ...], held: list[dict[str, Any]]) -> dic
     names = [row["model"] for row in shown]
     return {
         "scorer": scorer, "split": split, "dataset": dataset, "left": len(held) - len(shown),
-        "lower": scorer in LOWER, "answers": _answers(shown),
+        "lower": scorer in LOSSES, "answers": _answers(shown),
         "models": [
             {**row, "mean": figure(row["mean"]), "change": signed(row["change"]) if row["change"] is not None else "",
              "interval": f"{signed(row['low'])} to {signed(row['high'])}" if row["interval"] else "",
              "id": (row["training_id"] or "")[:6] if names.count(row["model"]) > 1 else ""}
             for row in shown
         ],
-        "drawing": _drawing(f"evaluation-{place}", scorer, changed) if changed else None,
+        "drawing": _drawing(f"evaluation-{place}", changed) if changed else None,
     }  # fmt: skip
 
 
@@ -71,24 +72,24 @@ def _answers(shown: list[dict[str, Any]]) -> str:
     return f"{text} answers of each model" + (f"; {nulls:,} in all have no score" if nulls else "")
 
 
-def _drawing(name: str, scorer: str, changed: list[dict[str, Any]]) -> Drawing:
+def _drawing(name: str, changed: list[dict[str, Any]]) -> Drawing:
     data = []
     for place, row in enumerate(changed):
         low, high = (row["low"], row["high"]) if row["interval"] else (None, None)
         kind = "other"
         if low is not None and high is not None and low * high > 0:
-            kind = "kept" if (low > 0) is not (scorer in LOWER) else "dropped"
+            kind = "kept" if low > 0 else "dropped"
         text = f"{label(row['model'], 26)}   {signed(row['change'])}"
         tip = f"{label(row['model'])} against {label(row['start'])}: {signed(row['change'])}"
         tip += f" ({signed(low)} to {signed(high)})" if row["interval"] else ", no interval"
         data.append({"row": place, "label": text, "value": row["change"], "low": low, "high": high,
                      "kind": kind, "tip": f"{tip}, {row['prompts']:,} prompts"})  # fmt: skip
-    legend = (("kept", "better"), ("dropped", "worse"), ("other", "not told apart"))
+    legend = (("kept", "higher"), ("dropped", "lower"), ("other", "not told apart"))
     return forest(name, "Change from the start", data, "change of the mean score", legend=legend)
 
 
 def _title(found: list[dict[str, Any]]) -> str:
-    changed = [row for row in found if row["change"] is not None and "/" not in row["scorer"]]
+    changed = [row for row in found if row["change"] is not None and row["scorer"] not in OWN]
     if not changed:
         row = found[0]
         return f"{label(row['model'], 30)} scores {figure(row['mean'])} by {label(row['scorer'], 30)}"

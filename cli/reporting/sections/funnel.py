@@ -79,7 +79,8 @@ def _parts(place: int, stage: dict[str, Any]) -> list[dict[str, Any]]:
 def _title(reasons: list[dict[str, Any]], stages: list[dict[str, Any]]) -> str:
     chief = next((row for row in reasons if row["reason"] not in WANTED and ".control" not in row["stage"]), None)
     if chief is None:
-        return f"{counted(len(stages), 'stage')}, and none drops a row"
+        why = f"only by design: {reasons[0]['reason']}" if reasons else "nothing"
+        return f"{counted(len(stages), 'stage')}; what is dropped: {why}"
     what = "prompts" if chief["stage"].startswith("prompts") else "candidates" if _on_candidates(chief) else "rows"
     return f"{chief['share']} of {chief['rows_in']:,} {what} are dropped: {chief['reason']}"
 

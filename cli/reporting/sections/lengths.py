@@ -33,6 +33,8 @@ def lengths(con: "duckdb.DuckDBPyConnection") -> Section | None:
         name: parts for name, parts in found.items() if len(parts) > 2 and parts[-1]["length"] > parts[0]["length"]
     }
     drawings, sentences = [], []
+    if found:
+        _draw_sample(con)
     for place, (name, parts) in enumerate([*found.items()][:MOST_SCORERS]):
         sentence = _sentence(con, name)
         sentences.append(sentence)
@@ -64,17 +66,25 @@ def _joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
+def _draw_sample(con: "duckdb.DuckDBPyConnection") -> None:
+    """Make the table of the candidates whose rank correlations are computed, whole prompts, drawn by their ids."""
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE report_sample AS
+            SELECT c.completion_id, length(c.response) AS length, c.prompt_id, coalesce(p.family, c.prompt_id) AS family
+            FROM completions AS c LEFT JOIN prompts AS p ON p.prompt_id = c.prompt_id
+            WHERE c.response IS NOT NULL ORDER BY md5(c.prompt_id), md5(c.completion_id) LIMIT {SAMPLED}"""
+    )
+
+
 def _sentence(con: "duckdb.DuckDBPyConnection", scorer: str) -> str:
     from curate.api.length_bias import length_bias, length_sentence
 
     sample = con.sql(
-        """SELECT s.value AS score, length(c.response) AS length,
-                  dense_rank() OVER (ORDER BY c.prompt_id) - 1 AS prompt,
-                  dense_rank() OVER (ORDER BY coalesce(p.family, c.prompt_id)) - 1 AS cluster
-           FROM scores s JOIN completions c ON c.completion_id = s.row_id
-           LEFT JOIN prompts p ON p.prompt_id = c.prompt_id
-           WHERE s.scorer = ? AND s.value IS NOT NULL ORDER BY md5(c.prompt_id), md5(c.completion_id) LIMIT ?""",
-        params=[scorer, SAMPLED],
+        """SELECT s.value AS score, r.length, dense_rank() OVER (ORDER BY r.prompt_id) - 1 AS prompt,
+                  dense_rank() OVER (ORDER BY r.family) - 1 AS cluster
+           FROM report_sample AS r JOIN scores AS s ON s.row_id = r.completion_id
+           WHERE s.scorer = ? AND s.value IS NOT NULL ORDER BY r.completion_id""",
+        params=[scorer],
     ).pl()
     return length_sentence(label(scorer, 30), length_bias(sample)) if sample.height else ""
 
@@ -87,7 +97,7 @@ def _curve(name: str, scorer: str, parts: list[dict[str, Any]], sentence: str) -
     ]  # fmt: skip
     return lines(
         name, label(scorer, 44), data, "length of the response (characters)", "mean score", points=True, whole=False,
-        zero=all(row["y"] >= 0 for row in data), about=sentence or "no rank correlation can be told",
+        zero=all(row["mean"] >= 0 for row in parts), about=sentence or "no rank correlation can be told",
     )  # fmt: skip
 
 

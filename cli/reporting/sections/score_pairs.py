@@ -59,7 +59,7 @@ def score_pairs(con: "duckdb.DuckDBPyConnection") -> Section | None:
 def _point(row: dict[str, Any], scorers: list[str], models: list[str]) -> list[Any]:
     """Return a candidate as its id, the number of its model's colour, and its values, one for each axis."""
     place = min(models.index(str(row["model"])), len(SERIES) - 1)
-    return [row["id"], place, *(row["scores"].get(name) for name in scorers), row["length"]]
+    return [str(row["id"])[:60], place, *(row["scores"].get(name) for name in scorers), row["length"]]
 
 
 def _legend(models: list[str]) -> list[tuple[str, str]]:

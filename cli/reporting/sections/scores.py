@@ -61,7 +61,7 @@ def _card(place: int, scorer: str, held: list[dict[str, Any]], failed: int) -> d
     models = {name: list(bins) for name, bins in groupby(held, key=lambda row: row["model"])}
     chosen = sorted(models, key=lambda name: -sum(row["n"] for row in models[name]))[:MOST_MODELS]
     n = sum(row["n"] for row in held)
-    notes = [f"{counted(failed, 'row')} have no score: an error"] if failed else []
+    notes = [f"{counted(failed, 'row')} without a score: an error"] if failed else []
     if len(models) > len(chosen):
         notes.append(f"{counted(len(models) - len(chosen), 'more model')} not drawn")
     return {
