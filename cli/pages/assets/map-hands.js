@@ -74,7 +74,7 @@
     // The chosen points of each kind, as each has a table of its own.
     byKind() {
       const field = this.data.fields.find(({ name }) => name === "kind"), points = [...this.chosen];
-      if (!field) return [["of them", points]];
+      if (!field) return [["points", points]];
       const of = (place) => points.filter((point) => this.data.arrays.kind[point] === place);
       return field.values.map((value, place) => [`${value}s`, of(place)]).filter(([, own]) => own.length);
     },

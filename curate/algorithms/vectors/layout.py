@@ -8,6 +8,7 @@ both). The kernel differs in its exponent, 1 instead of 0.9.
 
 import numpy as np
 
+from curate.algorithms.vectors import kmeans
 from curate.algorithms.vectors.cosine_bounds import shorten
 from curate.algorithms.vectors.neighbour_graph import neighbour_graph
 
@@ -16,6 +17,8 @@ NEIGHBOURS = 15
 FEW = 10_000  # rows up to which there are more rounds
 ROUNDS = (400, 200)  # of few rows, of many
 LEAST = 8  # rows from which neighbours mean anything; fewer are placed by their main axes
+EXACT = 20_000  # rows up to which every row is compared with every other
+CELL, CELLS = 400, 8  # rows of a cell of more, and how many cells a row is compared with
 HALVINGS = 32  # of the search for a row's width
 START = 10.0  # the farthest coordinate of the start
 
@@ -40,9 +43,7 @@ def positions(vectors: np.ndarray, seed: int) -> np.ndarray:
     draw = np.random.default_rng(seed)
     noise = draw.normal(scale=1e-3 * START, size=places.shape)  # else rows with equal vectors would stay one point
     places = (places * (START / most if most else 1.0) + noise).astype(np.float32)
-    every = np.arange(count)
-    short = shorten(vectors, every, NEIGHBOURS / count if count > NEIGHBOURS else 1.0)
-    near, cosines = neighbour_graph(vectors, short, every, every, min(NEIGHBOURS, count - 1) + 1)
+    near, cosines = _neighbours(vectors, min(NEIGHBOURS, count - 1) + 1, seed)
     heads, tails, weights = _edges(near, cosines)
     if not len(heads):
         return places
@@ -64,6 +65,29 @@ def main_axes(vectors: np.ndarray) -> np.ndarray:
     places = np.zeros((len(vectors), 2), np.float32)
     places[:, : axes.shape[1]] = (vectors - middle.astype(np.float32)) @ axes.astype(np.float32)
     return places
+
+
+def _neighbours(vectors: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ``most`` nearest rows of each row, itself included (-1 for none), and the cosines to them.
+
+    Of more than ``EXACT`` rows each is compared with those of its own k-means cell and of the cells next to it.
+    """
+    count = len(vectors)
+    every = np.arange(count)
+    short = shorten(vectors, every, min(1.0, most / min(count, CELL * CELLS)))
+    if count <= EXACT:
+        return neighbour_graph(vectors, short, every, every, most)
+    found = kmeans.centres(vectors, count // CELL, seed)
+    cell, _ = kmeans.cells(vectors, found)
+    rows_of = {int(cell[rows[0]]): rows for rows in kmeans.members(cell)}
+    found = found / np.linalg.norm(found, axis=1, keepdims=True)
+    close = np.argsort(-(found @ found.T), axis=1, kind="stable")[:, :CELLS]
+    near, cosines = np.full((count, most), -1, np.int32), np.zeros((count, most), np.float32)
+    for own, rows in rows_of.items():
+        candidates = np.concatenate([rows_of[one] for one in sorted({own, *close[own].tolist()} & rows_of.keys())])
+        places, cosines[rows] = neighbour_graph(vectors, short, rows, candidates, most)
+        near[rows] = np.where(places >= 0, candidates[places], -1)
+    return near, cosines
 
 
 def _edges(near: np.ndarray, cosines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curate.algorithms.vectors.layout import LEAST, main_axes, positions
+from curate.algorithms.vectors.layout import EXACT, LEAST, main_axes, positions
 
 
 def groups(sizes, width=32, spread=0.3, seed=0):
@@ -63,3 +63,16 @@ def test_main_axes_are_those_of_greatest_variance():
     assert np.abs(np.corrcoef(found[:, 0], line[:, 3])[0, 1]) > 0.999
     assert np.abs(np.corrcoef(found[:, 1], line[:, 1])[0, 1]) > 0.999
     assert main_axes(np.ones((3, 1), np.float32)).shape == (3, 2)
+
+
+@pytest.mark.slow
+def test_many_vectors_are_compared_by_cells():
+    """Neighbours are looked for in the cells nearby: nearly all of them are of the same group, and all are found."""
+    vectors, of = groups([EXACT // 8] * 9, width=8)
+    places = positions(vectors, 7)
+    assert np.isfinite(places).all()
+    some = np.arange(0, len(of), 200)
+    distances = np.linalg.norm(places[some][:, None] - places[None], axis=2)
+    distances[np.arange(len(some)), some] = np.inf
+    near = np.argsort(distances, axis=1)[:, :10]
+    assert (of[near] == of[some][:, None]).mean() > 0.97
