@@ -203,7 +203,7 @@
 
     // Give the panels the shape of the map, as far as the window has room.
     fit() {
-      const { clientWidth } = this.panels[0].box, least = 280, most = Math.max(least, Math.min(innerHeight * 0.72, 680));
+      const { clientWidth } = this.panels[0].box, least = 240, most = Math.max(least, Math.min(innerHeight * 0.72, 680));
       const high = Math.round(Math.min(Math.max((clientWidth * this.extent[1]) / this.extent[0], least), most));
       for (const { box } of this.panels) box.style.height = `${high}px`;
     }
