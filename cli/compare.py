@@ -13,6 +13,7 @@ from cli.options import (
     Overrides,
     Quiet,
     RecipeFile,
+    ReportFile,
     StoreFolder,
     open_store,
     read_recipe,
@@ -62,6 +63,7 @@ def compare(
     limit: Limit = None,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Train arms on several seeds, and say whether they differ.
@@ -70,10 +72,13 @@ def compare(
     reused, and a comparison that was stopped goes on. Arms with unequal trained tokens are refused before anything
     is trained.
     """
-    from cli.output_file import check_output, output_file
+    from cli.output_file import check_output
     from cli.progress import Bars
+    from cli.reporting.command import finish_report
+    from cli.reporting.make import check_report
     from train.arms.compare import compare
 
+    check_report(report)
     if markdown is not None:
         check_output(markdown, "--markdown")
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
@@ -82,10 +87,18 @@ def compare(
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
         found = compare(loaded, opened, arms, seeds, **how, progress=bars)
     show_compared(found)
-    if markdown is not None:
-        with output_file(markdown, "--markdown") as made:
-            made.write_text(found.markdown, encoding="utf-8")
-        say(f"Markdown: {markdown}")
+    _write_markdown(markdown, found.markdown)
+    finish_report(report, store, loaded)
+
+
+def _write_markdown(path: Path | None, text: str) -> None:
+    """Write the comparison as ``--markdown`` asks, and say where."""
+    from cli.output_file import output_file
+
+    if path is not None:
+        with output_file(path, "--markdown") as made:
+            made.write_text(text, encoding="utf-8")
+        say(f"Markdown: {path}")
 
 
 def show_compared(found: "Comparison") -> None:

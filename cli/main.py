@@ -13,16 +13,19 @@ from cli import agree, compare, completion, diff, doctor, export_model, query, r
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
+from cli.reporting import command as report
 from cli.shipped_recipes import recipe_epilog
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
 from cli.topics import Topics
+from cli.viewing import command as view
 from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, diff, agree, doctor, completion)  # the commands
+# The modules of the commands.
+MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, doctor, completion)
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}
@@ -118,7 +121,7 @@ def _stopped(arguments: list[str]) -> str:
     """Return the message on Ctrl-C; ``check`` and ``chat`` keep nothing: what they find and say is of the moment."""
     if arguments[:1] == ["check"]:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
-    if arguments[:1] == ["chat"]:
+    if arguments[:1] in (["chat"], ["view"]):
         return "stopped"
     if arguments[:1] == ["export-model"]:
         return "stopped; nothing is kept of the export"

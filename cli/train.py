@@ -12,6 +12,7 @@ from cli.options import (
     Overrides,
     Quiet,
     RecipeFile,
+    ReportFile,
     StoreFolder,
     open_store,
     read_recipe,
@@ -30,6 +31,7 @@ def train(
     limit: Limit = None,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed.
@@ -37,13 +39,17 @@ def train(
     Of a recipe with 'rounds' it makes the datasets, trains and evaluates, round after round.
     """
     from cli.progress import Bars
+    from cli.reporting.command import finish_report
+    from cli.reporting.make import check_report
     from train.api import train
 
+    check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     if loaded.rounds is not None:
         from cli.rounds.train_rounds import train_and_show
 
         train_and_show(loaded, store, names, quiet=quiet)
+        finish_report(report, store, loaded)
         return
     opened = open_store(store)
     with Bars(quiet=quiet) as bars:
@@ -52,6 +58,7 @@ def train(
         say(f"{name}: {model.path}")
         if model.curves is not None:
             say(f"{name}, its curves: {model.curves}")
+    finish_report(report, store, loaded)
 
 
 def evaluate(
@@ -69,6 +76,7 @@ def evaluate(
     ] = 1,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare the base and the trained models on held-out prompts.
@@ -77,8 +85,11 @@ def evaluate(
     """
     from cli.evaluating.show_evaluation import show_evaluation
     from cli.progress import Bars
+    from cli.reporting.command import finish_report
+    from cli.reporting.make import check_report
     from train.api import evaluate
 
+    check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     opened = open_store(store)
     with Bars(quiet=quiet) as bars:
@@ -89,6 +100,7 @@ def evaluate(
         from train.rounds.state import rounds_state
 
         show_rounds(rounds_state(loaded, opened))
+    finish_report(report, store, loaded)
 
 
 COMMANDS = (train, evaluate)

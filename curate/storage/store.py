@@ -6,9 +6,9 @@
       runs/20261124-101500-demo.json one run: the stages it used, and its cost
       replies/                       every model reply (``curate.storage.reply_log``)
       embeddings/                    every embedding, a folder a model (``curate.storage.text_cache``)
+      positions/                     places of maps of embeddings (``curate.storage.kept_positions``)
       sketches/                      MinHash sketches of rows that are compared with other data, a folder a setting
-      work/                          trainings in progress: checkpoints
-      trackers/tensorboard/          what trainings report to TensorBoard, a folder a training
+      work/, trackers/tensorboard/   checkpoints of trainings in progress; what trainings report, a folder each
       gristmill.duckdb               views over all of it, for any DuckDB client (``curate.storage.sql_views``)
       damaged/                       damaged parts that were set aside (``curate.storage.damage``)
 

@@ -95,7 +95,14 @@
       if (entry.isIntersecting && !drawn.has(entry.target)) drawSafely(entry.target);
     }
   }, { rootMargin: "300px" });
-  const watch = (where) => { for (const one of where.querySelectorAll(".chart[data-spec]")) near.observe(one); };
+  const watch = (where) => {
+    for (const one of where.querySelectorAll(".chart[data-spec]")) {
+      if (one.dataset.height) one.style.minHeight = `${one.dataset.height}px`;  // room, so that nothing jumps
+      near.observe(one);
+    }
+  };
+  // Draws an element whose specification has changed; one that is far from the window waits until it comes near.
+  const redraw = (element) => { if (drawn.has(element)) drawSafely(element); };
 
   const again = () => { for (const element of drawn.keys()) element.isConnected ? drawSafely(element) : drawn.delete(element); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
@@ -109,5 +116,5 @@
   });
   addEventListener("beforeprint", () => { for (const one of document.querySelectorAll(".chart[data-spec]")) if (!drawn.has(one)) drawSafely(one); });
   watch(document);
-  window.gristmillCharts = { watch };
+  window.gristmillCharts = { watch, redraw };
 })();

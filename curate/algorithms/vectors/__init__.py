@@ -1,1 +1,1 @@
-"""Algorithms on embedding matrices: nearest neighbours, k-means, near pairs, subset selection, diversity metrics."""
+"""Algorithms on embedding matrices: neighbours, k-means, near pairs, subset selection, diversity, places in 2-D."""

@@ -1,0 +1,32 @@
+"""Rows of SFT as conversations, in which the turns are coloured that are learnt."""
+
+from typing import TYPE_CHECKING
+
+from cli.reporting.section import Section, counted, one, rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+MOST = 6
+
+
+def conversations(con: "duckdb.DuckDBPyConnection") -> Section | None:
+    """Return rows of the table ``sft``, of each dataset as many; None where there are none."""
+    total = one(con, "SELECT count(*) FROM sft")
+    if not total:
+        return None
+    found = rows(
+        con,
+        """SELECT row_id, dataset, split, prompt::VARCHAR AS prompt, completion::VARCHAR AS completion, score
+           FROM (FROM sft QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY dataset) = 1)
+           QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY split <> 'train', md5(row_id)) <= ?
+           ORDER BY row_number() OVER (PARTITION BY dataset ORDER BY split <> 'train', md5(row_id)), dataset LIMIT ?""",
+        [MOST, MOST],
+    )
+    datasets = one(con, "SELECT count(DISTINCT dataset) FROM sft")
+    return Section(
+        "conversations", "SFT rows", f"{counted(total, 'row')} for SFT in {counted(datasets, 'dataset')}",
+        f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many, long texts cut. Coloured turns "
+        "are learnt: their tokens have a loss; the others are context.",
+        {"rows": found},
+    )  # fmt: skip
