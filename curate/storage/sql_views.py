@@ -57,7 +57,7 @@ FINISHED = (
 
 
 def connect(
-    store: Store, recipe: str | None = None, query: str | None = None, *, until: str | None = None
+    store: Store, recipe: str | None = None, query: str | None = None, until: int | None = None
 ) -> duckdb.DuckDBPyConnection:
     """Return a connection to a database in memory that has every table, view and macro.
 
@@ -65,7 +65,7 @@ def connect(
         store: The store.
         recipe: The name of a recipe in the store: the tables have what its runs made. None for all recipes.
         query: The query that the tables are for, if it is known: only what it names is made.
-        until: The id of a run: the tables have what they had after it, of the stages that are still there.
+        until: The number of a run: the tables are as they were after it. None for what there is now.
 
     Raises:
         UserError: The store has no run of this recipe.
@@ -156,12 +156,10 @@ def _create_all(
     names: tuple[str, ...],
     *,
     movable: bool,
-    until: str | None = None,
+    until: int | None = None,
 ) -> None:
     """Create these tables, views and macros in a database, which may be for the store's folder (``movable``)."""
-    runs = store.runs()
-    last = next((place for place, run in enumerate(runs) if run["run_id"] == until), len(runs))
-    runs = runs[: last + 1]
+    runs = [run for run in store.runs() if until is None or run["number"] <= until]
     shown = shown_runs(runs, recipe)
     con.execute(in_store_macro(store.path, movable=movable))
     tables = [name for name in names if name in STAGE_TABLES or name in FROM_FILES]
