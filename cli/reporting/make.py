@@ -74,7 +74,7 @@ def report(store: "Store", run: str | None = None) -> tuple[str, list[str]]:
         return page([], {"title": "An empty store", "about": "The store has no run yet: 'gristmill run RECIPE' makes "
                          "datasets, and a report has something to show.", "figures": [], "problems": [],
                          "made": made, "version": VERSION, "status": None}), []  # fmt: skip
-    with connect(store, of.recipe, until=of.last["run_id"]) as con:
+    with connect(store, of.recipe, until=of.last["number"]) as con:
         figures = _figures(con)
         sections, problems = all_sections(con, store, of)
     values = {"title": of.recipe, "about": _about(of), "figures": figures, "problems": problems, "made": made,
