@@ -1,6 +1,5 @@
 """The command that shows a store in a browser: view."""
 
-import webbrowser
 from typing import Annotated
 
 import typer
@@ -36,6 +35,8 @@ def view(
         say(f"{store} at {address}")
         say("Ctrl-C ends it.", err=True)
         if open:
+            import webbrowser
+
             webbrowser.open(address)
 
     say(f"reading {store} ...", err=True)

@@ -98,7 +98,7 @@ class Guard:
         given = [*request.query_params.getlist("token")]
         if given and self._is_token(given[0]) and request.method == "GET":
             left = [(key, value) for key, value in parse_qsl(request.url.query) if key != "token"]
-            answer = RedirectResponse(request.url.path + (f"?{urlencode(left)}" if left else ""), 303)
+            answer = RedirectResponse("/" + request.url.path.lstrip("/") + (f"?{urlencode(left)}" if left else ""), 303)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
         if self._is_token(self._cookies(request.cookies)):

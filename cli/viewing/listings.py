@@ -16,6 +16,9 @@ LAST_LOSS = """
     SELECT row_id, avg(last) AS loss, count(*) AS trainings FROM (
         SELECT row_id, training_id, max_by(loss, step) AS last FROM row_losses WHERE phase = 'train' GROUP BY ALL
     ) GROUP BY row_id"""
+# A candidate's text; of one that only calls tools, its turns.
+ANSWER = """CASE WHEN coalesce(c.response, '') = '' AND contains(c.messages::VARCHAR, '"tool_calls"')
+    THEN c.messages::VARCHAR ELSE c.response END"""
 FATE = "CASE WHEN {used} THEN 'kept' WHEN d.row_id IS NOT NULL THEN 'dropped' ELSE 'kept' END"
 
 
@@ -61,10 +64,10 @@ CANDIDATES = Listing(
     "candidates",
     "Candidates",
     f"""WITH d AS ({DROPPED_BY}), u AS ({USED}), s AS (SELECT row_id {{scores}} FROM scores GROUP BY row_id)
-    SELECT c.completion_id, c.prompt_id, p.prompt, c.response, c.model, p.source, c.finish_reason,
+    SELECT c.completion_id, c.prompt_id, p.prompt, {ANSWER} AS response, c.model, p.source, c.finish_reason,
         {FATE.format(used="u.id IS NOT NULL")} AS fate, CASE WHEN u.id IS NULL THEN d.reason END AS reason, u.datasets,
         s.* EXCLUDE (row_id), c.completion_tokens AS tokens, length(c.response) AS characters, c.sample_index AS sample,
-        lower(concat_ws(' ', c.completion_id, p.prompt, c.response, c.reasoning_content, p.ground_truth,
+        lower(concat_ws(' ', c.completion_id, p.prompt, {ANSWER}, c.reasoning_content, p.ground_truth,
             p.metadata::VARCHAR, c.error)) AS search
     FROM completions AS c LEFT JOIN prompts AS p USING (prompt_id) LEFT JOIN s ON s.row_id = c.completion_id
     LEFT JOIN d ON d.row_id = c.completion_id LEFT JOIN u ON u.id = c.completion_id""",
@@ -108,7 +111,7 @@ ROWS = Listing(
         UNION ALL SELECT 'RL prompt', row_id, dataset, split, prompt_id, NULL, prompt::VARCHAR, NULL, NULL, pass_rate,
             NULL FROM rl_prompts)
     SELECT e.row_id, e.prompt_id, e.completion_id, coalesce(p.prompt, e.said) AS prompt,
-        coalesce(c.response, e.answer) AS response, e.dataset, coalesce(e.split, 'train') AS split, e.type, e.answer_is,
+        coalesce({ANSWER}, e.answer) AS response, e.dataset, coalesce(e.split, 'train') AS split, e.type, e.answer_is,
         p.source, e.score, e.pass_rate, l.loss, coalesce(l.trainings, 0) AS trainings,
         length(coalesce(c.response, e.answer)) AS characters,
         lower(concat_ws(' ', e.row_id, e.completion_id, e.prompt_id, e.said, e.answer)) AS search

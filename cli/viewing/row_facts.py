@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.viewing.listings import ANSWER
 from cli.viewing.snapshot import Snapshot
 from schemas.errors import UserError
 
@@ -23,10 +24,10 @@ TRAININGS = """
     FROM training_rows AS r LEFT JOIN trainings AS t USING (training_id)
     LEFT JOIN row_losses AS l ON l.training_id = r.training_id AND l.row_id = r.row_id AND l.phase = 'train'
     WHERE list_contains(?::VARCHAR[], r.row_id) GROUP BY ALL ORDER BY 1, 3"""
-CANDIDATES = """
-    SELECT c.completion_id, c.model, c.sample_index, left(c.response, 4000) AS response, c.finish_reason, b.by_hand,
+CANDIDATES = f"""
+    SELECT c.completion_id, c.model, c.sample_index, left({ANSWER}, 4000) AS response, c.finish_reason, b.by_hand,
         l.fate, l.reason, max(s.value) FILTER (s.scorer = $2) AS best, avg(s.value) AS mean,
-        list({'scorer': s.scorer, 'value': s.value} ORDER BY s.scorer) FILTER (s.scorer IS NOT NULL) AS scores
+        list({{'scorer': s.scorer, 'value': s.value}} ORDER BY s.scorer) FILTER (s.scorer IS NOT NULL) AS scores
     FROM completions AS c LEFT JOIN scores AS s ON s.row_id = c.completion_id
     LEFT JOIN list_candidates AS l ON l.completion_id = c.completion_id
     LEFT JOIN memory.main.by_hand AS b ON b.label_id = c.completion_id

@@ -5,6 +5,7 @@ A SELECT alone is no promise: DuckDB 2 takes ``WITH x AS (COPY ... TO 'file') SE
 is read was opened read-only, DuckDB may open no other file, and the kernel refuses the process every write to one.
 """
 
+import contextlib
 import json
 import re
 import resource
@@ -107,7 +108,8 @@ def main() -> None:
     for name, most in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, 4 * SECONDS)):
         hard = resource.getrlimit(name)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(name, (most, most))
+        with contextlib.suppress(ValueError, OSError):  # macOS has no limit of addresses
+            resource.setrlimit(name, (most, most))
     timer = threading.Timer(SECONDS, con.interrupt)
     timer.daemon = True
     timer.start()

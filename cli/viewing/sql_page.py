@@ -1,8 +1,10 @@
 """The SQL box: a query goes to a process of its own (``sql_child``), and its answer is shown."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +19,8 @@ from cli.viewing.viewer import Viewer
 from schemas.rows import HISTORY_TABLES, MACROS, STAGE_TABLES, VIEWS
 
 PATIENCE = sql_child.SECONDS + 5  # seconds until a process is ended that does not end its query itself
+LIBRARIES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # of the environment: where Python's own libraries are
+AT_ONCE = threading.Semaphore(2)  # queries
 EXAMPLES = (
     ("means by scorer", "SELECT scorer, count(*) AS scores, avg(value) AS mean\nFROM scores GROUP BY ALL ORDER BY 1"),
     ("what was dropped", "SELECT stage, reason, count(*) AS rows\nFROM dropped GROUP BY ALL ORDER BY 3 DESC"),
@@ -46,11 +50,13 @@ def routes(viewer: Viewer) -> list[Route]:
 
 def run_query(snapshot: Snapshot, query: str) -> dict[str, Any]:
     """Return the answer to a query, or its ``error`` in a line."""
+    env = {name: os.environ[name] for name in LIBRARIES if name in os.environ}
     # Alone (-I): nothing of the environment or the current folder is imported, and no key is handed on.
     command = [sys.executable, "-I", sql_child.__file__, str(snapshot.file)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own file
-            command, input=query[: sql_child.LONGEST + 1].encode("utf-8", "replace"), capture_output=True, env={},
+        with AT_ONCE:
+            done = subprocess.run(  # noqa: S603 - our own file
+            command, input=query[: sql_child.LONGEST + 1].encode("utf-8", "replace"), capture_output=True, env=env,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

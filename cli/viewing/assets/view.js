@@ -195,7 +195,10 @@
   // A page, once it is there ----------------------------------------------------------------------------------------------
   document.addEventListener("DOMContentLoaded", () => {
     const filters = one("[data-filters]");
-    if (filters && matchMedia("(max-width: 62rem)").matches) filters.open = false; // it would hide the rows
+    const narrow = matchMedia("(max-width: 62rem)");
+    const fold = () => { if (filters) filters.open = !narrow.matches; }; // on a phone they would hide the rows
+    fold();
+    narrow.addEventListener("change", fold);
     const box = one("[data-onward]");
     if (box) box.checked = memory.get("gristmill-onward") === "yes";
     if (panel()) sessionStorage.setItem("gristmill-last", location.pathname);
