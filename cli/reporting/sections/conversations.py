@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from cli.reporting.bounded import bounded
 from cli.reporting.section import Section, counted, one, rows
 
 if TYPE_CHECKING:
@@ -28,5 +29,5 @@ def conversations(con: "duckdb.DuckDBPyConnection") -> Section | None:
         "conversations", "SFT rows", f"{counted(total, 'row')} for SFT in {counted(datasets, 'dataset')}",
         f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many, long texts cut. Coloured turns "
         "are learnt: their tokens have a loss; the others are context.",
-        {"rows": found},
+        {"rows": [row | {side: bounded(row[side]) for side in ("prompt", "completion")} for row in found]},
     )  # fmt: skip
