@@ -1,6 +1,7 @@
 """Two texts side by side, with the words marked that only one of them has."""
 
 import re
+from collections import Counter
 from difflib import SequenceMatcher
 
 from markupsafe import Markup
@@ -43,7 +44,8 @@ def _alike(first: list[str], second: list[str]) -> list[tuple[int, int, int]]:
     used up.
     """
     matcher = SequenceMatcher(None, first, second, autojunk=False)
-    places = [len(matcher.b2j.get(word, ())) for word in first]  # in the second text, of each word of the first
+    times = Counter(second)
+    places = [times[word] for word in first]  # in the second text, of each word of the first
     found, left, work = [], [(0, len(first), 0, len(second))], MOST_WORK
     while left:
         low, high, start, end = left.pop()

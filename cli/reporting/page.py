@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from cli.pages.templating import asset, environment
+from cli.reporting.bounded import bounded
 from cli.reporting.section import Section, figure, percent, signed
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def page(sections: list[Section], values: dict[str, Any]) -> str:
         values: What the frame is given: ``title``, ``about``, ``figures``, ``problems`` and ``made``.
     """
     pages = environment(TEMPLATES)
-    pages.filters |= {"percent": percent, "figure": figure, "signed": signed}
+    pages.filters |= {"percent": percent, "figure": figure, "signed": signed, "bounded": bounded}
     scripts = [_inline(asset(name)) for name in SCRIPTS if _draws(sections)]
     scripts.append(_inline((TEMPLATES / "report.js").read_text(encoding="utf-8")))
     styles = [_inline(asset("style.css")), _inline((TEMPLATES / "report.css").read_text(encoding="utf-8"))]

@@ -133,7 +133,7 @@ def test_seeds_of_a_training_are_one_curve(con):
 def test_the_rows_of_the_highest_loss_have_their_texts(con):
     (training,) = section("losses")(con).values["trainings"]
     assert [row["row_id"] for row in training["rows"]] == ["r_11", "r_10", "r_9", "r_8"]
-    assert training["rows"][0]["said"] == "11 → 5.50" and "question 11" in str(training["rows"][0]["prompt"])
+    assert training["rows"][0]["said"] == "11 → 5.50" and "question 11" in training["rows"][0]["prompt"]
 
 
 def test_an_evaluation_has_its_change_and_interval(con):

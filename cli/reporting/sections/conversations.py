@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from cli.reporting.bounded import bounded
 from cli.reporting.section import Section, counted, one, rows
 
 if TYPE_CHECKING:
@@ -29,5 +28,5 @@ def conversations(con: "duckdb.DuckDBPyConnection") -> Section | None:
         "conversations", "SFT rows", f"{counted(total, 'row')} for SFT in {counted(datasets, 'dataset')}",
         f"{len(found)} of {total:,} rows, drawn by their ids, of each dataset as many, long texts cut. Coloured turns "
         "are learnt: their tokens have a loss; the others are context.",
-        {"rows": [row | {side: bounded(row[side]) for side in ("prompt", "completion")} for row in found]},
+        {"rows": found},
     )  # fmt: skip

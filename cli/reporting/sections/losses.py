@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cli.reporting.bounded import bounded
 from cli.reporting.section import Section, counted, figure, rows
 
 if TYPE_CHECKING:
@@ -63,6 +62,4 @@ def _said(first: float, last: float) -> str:
 
 def _texts(con: "duckdb.DuckDBPyConnection", row_id: str) -> dict[str, Any]:
     found = rows(con, TEXTS, [row_id])
-    if not found:
-        return {"prompt": None, "completion": None}
-    return {side: bounded(found[0][side]) for side in ("prompt", "completion")}
+    return found[0] if found else {"prompt": None, "completion": None}
