@@ -44,8 +44,8 @@ def _alike(first: list[str], second: list[str]) -> list[tuple[int, int, int]]:
     used up.
     """
     matcher = SequenceMatcher(None, first, second, autojunk=False)
-    counts = Counter(second)
-    places = [counts[word] for word in first]  # in the second text, of each word of the first
+    times = Counter(second)
+    places = [times[word] for word in first]  # in the second text, of each word of the first
     found, left, work = [], [(0, len(first), 0, len(second))], MOST_WORK
     while left:
         low, high, start, end = left.pop()

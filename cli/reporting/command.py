@@ -25,7 +25,7 @@ def report(
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Write a report: one HTML file, for offline, that shows what a store holds.
+    """Write a report: one HTML file that shows a store, offline.
 
     It has the funnel, scores, pass rates, pairs and conversations, training curves, evaluations, comparisons and costs:
     each where the store has them. A browser opens it without a server and without a connection.

@@ -138,6 +138,26 @@ def test_long_texts_do_not_make_a_report_large(store):
     assert "more characters" in text and "window.ran" in text
 
 
+def test_rows_of_nulls_make_a_report(store):
+    """What an older version, a failed step or a strange model leaves: rows with a key and little else."""
+    from cli.reporting.make import report
+    from schemas.rows import STAGE_TABLES
+    from tests.storage.asked import record, write
+
+    tables = {name: [dict.fromkeys(columns) | dict.fromkeys(key, "x")] for name, (columns, key) in STAGE_TABLES.items()}
+    for name, column in INTEGER_KEYS:
+        tables[name][0][column] = None
+    stages = [write(store, f"datasets.{name}", f"{at:012x}", **{name: rows}) for at, (name, rows) in
+              enumerate(tables.items())]  # fmt: skip
+    record(store, "1", *stages)
+    text, problems = report(store)
+    assert problems == [] and "<h1>a</h1>" in text
+
+
+INTEGER_KEYS = [("row_losses", "step"), ("rollouts", "step"), ("rollouts", "sample_index"),
+                ("evaluations", "sample_index"), ("comparisons", "seed")]  # fmt: skip
+
+
 def test_an_empty_store_makes_a_page_that_says_so(store):
     from cli.reporting.make import report
 

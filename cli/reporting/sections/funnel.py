@@ -81,6 +81,8 @@ def _title(reasons: list[dict[str, Any]], stages: list[dict[str, Any]]) -> str:
     if chief is None:
         why = f"only by design: {reasons[0]['reason']}" if reasons else "nothing"
         return f"{counted(len(stages), 'stage')}; what is dropped: {why}"
+    if not chief["rows_in"]:
+        return f"{counted(chief['dropped'], 'row')} dropped: {chief['reason']}"
     what = "prompts" if chief["stage"].startswith("prompts") else "candidates" if _on_candidates(chief) else "rows"
     return f"{chief['share']} of {chief['rows_in']:,} {what} are dropped: {chief['reason']}"
 

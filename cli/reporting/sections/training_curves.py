@@ -64,7 +64,7 @@ def _name_arms(shown: list[dict[str, Any]]) -> None:
         steps.setdefault(row["arm"], set()).add(row["steps"])
     for row in shown:
         if len(steps[row["arm"]]) > 1:
-            row["arm"] = f"{row['arm']}, {row['steps']:,} steps"
+            row["arm"] = f"{row['arm']}, {row['steps'] or 0:,} steps"
 
 
 def _arms(shown: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
