@@ -17,7 +17,7 @@ def view(
         typer.Option("--atlas", help="Hand the candidates over to embedding-atlas instead, where it is installed."),
     ] = False,
 ) -> None:
-    """Look at the store in a browser: filter, read, compare, and label rows by hand.
+    """Look at the store in a browser, and label rows by hand.
 
     The page is for you alone: it is served on this machine, to whoever has the address that is printed. Labels are
     written into the store, and the places of the map; nothing else of it is changed.

@@ -35,10 +35,13 @@ def routes(viewer: Viewer) -> list[Route]:
         snapshot = viewer.current.get()
         recipe = json.dumps(run.get("resolved") or {}, indent=2, ensure_ascii=False)
         others = [other for other in viewer.store.runs()[::-1] if other["command"] == "run" and other != run]
-        return viewer.page(
+        answer = viewer.page(
             request, "run.html", part="run_progress.html", run=run, progress=progress(viewer, run), recipe=recipe,
             funnel=snapshot.rows(FUNNEL, [run["run_id"]]), others=others, began=began(run),
         )  # fmt: skip
+        if run["status"] != "running":  # it was, a moment ago, where htmx asks: the whole page has its funnel now
+            answer.headers["hx-refresh"] = "true"
+        return answer
 
     def changes(request: Request) -> Response:
         first, second = request.query_params.get("first") or None, request.query_params.get("second") or None

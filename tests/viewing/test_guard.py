@@ -74,7 +74,7 @@ def test_no_get_writes(store):
         assert [file for file in after if file not in before and file.parent.name != "replies"] == []
 
 
-def test_every_answer_has_the_headers_and_no_page_an_inline_script(store):
+def test_answers_have_headers_and_pages_no_inline_script(store):
     with visited(store) as client:
         for path in ("/candidates", "/rows/r_1", "/pairs/r_2", "/answers", "/runs", "/sql", "/labels", "/nothing"):
             answer = client.get(path)

@@ -38,7 +38,7 @@ def served(tmp_path):
     store = Store(tmp_path / "store")
     fill(store)
     command = [sys.executable, "-m", "cli.main", "view", "--store", str(store.path)]
-    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path
     )
@@ -46,8 +46,9 @@ def served(tmp_path):
     address = process.stdout.readline().split()[-1]
     yield store, address, process
     if process.poll() is None:
-        process.kill()
-    process.communicate(timeout=60)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert [*tmp_path.glob("gristmill-view-*")] == []  # the copy of the tables is gone
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_next_and_before_go_through_the_filtered_list(store):
         assert "data-before" not in client.get("/candidates/c_10?q=rhine&sort=-quality&at=0").text
 
 
-def test_a_row_that_its_label_took_out_of_the_list_has_a_next_one(store):
+def test_a_row_that_its_label_took_out_has_a_next_one(store):
     with visited(store) as client:
         add_label(store, HandLabel("c_10", "keep"))
         page = client.get("/candidates/c_10?by_hand=none&at=0").text

@@ -36,6 +36,8 @@ def test_a_run_that_goes_on_shows_what_it_has_made_so_far(store):
         assert "1 replies" in text(part) and "20 tokens written, 10 read" in text(part) and "$0.25" in text(part)
         record(store, "20261130-000001-000-tiny", *stages)
         assert "every 3s" not in client.get("/runs/20261130-000001-000-tiny").text
+        part = client.get("/runs/20261130-000001-000-tiny", headers={"HX-Request": "true"})
+        assert part.headers["hx-refresh"] == "true"  # so that the funnel comes
 
 
 def test_a_run_has_its_funnel_and_recipe(store):
