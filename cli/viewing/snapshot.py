@@ -23,7 +23,7 @@ from curate.storage.store import Store
 from curate.storage.table_views import refusal
 from schemas.rows import DECISION_HISTORY, EMBEDDINGS, HISTORY_TABLES, RUN_TABLES, STAGE_TABLES, TEXT
 
-LEFT_OUT = ("embeddings", "nearest")  # large, and no page reads them
+LEFT_OUT = ("embeddings", "nearest", "by_hand")  # large, or read anew for each page (``current``)
 SECONDS = 20  # of a query of a page
 MEMORY = "2GB"
 MOST_VALUES = 60  # of a column that a page offers to choose from
