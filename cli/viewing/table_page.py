@@ -47,7 +47,7 @@ def table(viewer: Viewer, listing: Listing, request: Request) -> Response:
         values,
     )
     first = (page - 1) * PAGE
-    words = BY_HAND[:2] if listing.name == "pairs" else BY_HAND[:-1]
+    words = {"pairs": BY_HAND[:2], "evaluations": ()}.get(listing.name, BY_HAND[:-1])
     answer = viewer.page(
         request, "table.html", part="rows.html", listing=listing, columns=columns, filters=filters, rows=rows,
         total=total, page=page, last=last, first=first, shown=shown, sliders=sliders(columns), by_hand=words,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.optional import needs
-from tests.viewing.visiting import HERE, PORT, TOKEN, give, stranger, visited
+from tests.viewing.visiting import HERE, PORT, TICKET, TOKEN, give, stranger, visited
 
 pytestmark = needs("starlette", "httpx", "jinja2")
 PATHS = ("/", "/candidates", "/candidates/c_10", "/sql", "/labels.jsonl", "/assets/view.css", "/nothing")
@@ -28,6 +28,24 @@ def test_the_token_goes_into_a_cookie_and_out_of_the_address(store):
         cookie = answer.headers["set-cookie"].lower()
         assert "httponly" in cookie and "samesite=strict" in cookie and "domain" not in cookie
         assert client.get("/rows?q=a+b").status_code == 200
+
+
+def test_a_ticket_opens_once(store):
+    with stranger(store) as client:
+        assert client.get(f"/?token={TICKET}").headers["location"] == "/"
+        assert client.get("/candidates").status_code == 200
+        client.cookies.clear()
+        assert client.get(f"/?token={TICKET}").status_code == 401
+        assert client.get("/", cookies={f"gristmill_{PORT}": TICKET}).status_code == 401
+
+
+def test_a_link_of_another_site_is_led_on_by_a_page(store):
+    """After a redirect, a browser would not send a cookie for this site only."""
+    with stranger(store) as client:
+        answer = client.get(f"/rows?q=%22%3E%3Cb%3E&token={TOKEN}", headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 200 and 'content="0; url=/rows?q=%22%3E%3Cb%3E"' in answer.text
+        assert client.get("/rows").status_code == 200
+        assert client.get(f"//evil.example?token={TOKEN}").headers.get("location", "/x")[:2] != "//"
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", "", "[::1]:8000"])
