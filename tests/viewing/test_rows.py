@@ -83,6 +83,15 @@ def test_an_unknown_row_is_a_line(client, key):
         assert answer.status_code == 400 and "no " in text(answer) and "<b>" not in answer.text.replace("<b></b>", "")
 
 
+def test_a_part_that_is_cut_says_so(store):
+    stages = fill(store)
+    more = [{"completion_id": f"c_9{n:03}", "prompt_id": "p_2", "response": "x", "sample_index": n} for n in range(250)]
+    record(store, "20261130-000000-000-tiny", *stages, write(store, "completions.generate.more", "h", completions=more))
+    with visited(store, filled=False) as client:
+        assert "Only the first 200 rows are shown of: candidates." in text(client.get("/prompts/p_2"))
+        assert "Only the first" not in text(client.get("/prompts/p_1"))
+
+
 def test_an_id_alone_leads_to_its_page(client):
     found = [client.get(f"/row/{one}").headers["location"].split(":8000")[1] for one in ("c_10", "p_1", "r_1", "r_2")]
     assert found == ["/candidates/c_10", "/prompts/p_1", "/rows/r_1", "/pairs/r_2"]

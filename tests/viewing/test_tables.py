@@ -104,6 +104,18 @@ def test_every_table_is_shown(client):
     assert "2 evaluations" in found["evaluations"] and "I know none." in found["evaluations"]
 
 
+def test_of_many_values_the_most_frequent_are_offered(store):
+    rows = [candidate(f"c_{n:03}", index=n) | {"model": f"m{n // 2:02}" if n < 140 else "m00"} for n in range(150)]
+    record(store, "1", write(store, "prompts.source.s", "a", prompts=[prompt("p_1")], completions=rows))
+    with visited(store, filled=False) as client:
+        page = client.get("/candidates?is.model=m69").text
+        assert 'value="m00">m00 (12)' in page and "only the 60 most frequent are listed" in page
+        assert '<option value="m69" selected>' in page and ids(client.get("/candidates?is.model=m69")) == [
+            "c_138",
+            "c_139",
+        ]
+
+
 def test_an_empty_store_says_so(store):
     with visited(store, filled=False) as client:
         for name in ("candidates", "prompts", "rows", "pairs", "dropped", "evaluations"):
