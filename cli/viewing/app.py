@@ -25,13 +25,14 @@ ASSET = re.compile(r"[a-z][a-z.-]*")
 LONGEST_ERROR = 600
 
 
-def make_app(viewer: Viewer, token: str, port: int) -> Starlette:
+def make_app(viewer: Viewer, token: str, port: int, ticket: str | None = None) -> Starlette:
     """Return the app.
 
     Args:
         viewer: What it shows.
         token: The token that a browser must have.
         port: The port that it is served on.
+        ticket: A token that opens once.
     """
 
     def error(request: Request, error: Exception) -> Response:
@@ -50,7 +51,7 @@ def make_app(viewer: Viewer, token: str, port: int) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.viewer = viewer
-    app.add_middleware(Guard, token=token, port=port)
+    app.add_middleware(Guard, token=token, port=port, ticket=ticket)
     return app
 
 

@@ -31,13 +31,13 @@ def view(
     from cli.viewing.serving import serve
     from cli.viewing.viewer import Viewer
 
-    def ready(address: str) -> None:
+    def ready(address: str, once: str) -> None:
         say(f"{store} at {address}")
         say("Ctrl-C ends it.", err=True)
         if open:
             import webbrowser
 
-            webbrowser.open(address)
+            webbrowser.open(once)  # others on this machine may see a program's command line
 
     say(f"reading {store} ...", err=True)
     serve(Viewer(opened), port, ready)

@@ -7,12 +7,12 @@ origin.
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from html import escape
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_QUERY = 8_000  # characters of an address
@@ -30,6 +30,10 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+ONWARD = (
+    '<!doctype html><meta charset="utf-8"><title>gristmill</title>'
+    '<meta http-equiv="refresh" content="0; url={address}"><p><a href="{address}">Go on</a></p>'
+)
 REFUSED = "No or a wrong token: open the address that 'gristmill view' printed."
 
 
@@ -41,15 +45,16 @@ def new_token() -> str:
 class Guard:
     """The middleware that lets through only what the user's own browser asks for."""
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, ticket: str | None = None) -> None:
         """Guard an app.
 
         Args:
             app: What answers.
             token: The token.
             port: The port of the address; the cookie has its name from it, as browsers share cookies between ports.
+            ticket: A token that opens once, for an address that others may see, as on a program's command line.
         """
-        self.app, self.token = app, token
+        self.app, self.token, self.ticket = app, token, ticket
         self.hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
         self.cookie = f"gristmill_{port}"
 
@@ -95,18 +100,33 @@ class Guard:
 
     def _enter(self, request: Request) -> Response | None:
         """Return None for who has the cookie; take a token in the address into the cookie; refuse all others."""
-        given = [*request.query_params.getlist("token")]
-        if given and self._is_token(given[0]) and request.method == "GET":
+        given = request.query_params.get("token")
+        if given and request.method == "GET" and (self._is_token(given) or self._uses_ticket(given)):
             left = [(key, value) for key, value in parse_qsl(request.url.query) if key != "token"]
-            answer = RedirectResponse("/" + request.url.path.lstrip("/") + (f"?{urlencode(left)}" if left else ""), 303)
+            answer = _onward(request, "/" + request.url.path.lstrip("/") + (f"?{urlencode(left)}" if left else ""))
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
-        if self._is_token(self._cookies(request.cookies)):
+        if self._is_token(request.cookies.get(self.cookie, "")):
             return None
         return PlainTextResponse(REFUSED, 401)
 
-    def _cookies(self, cookies: Mapping[str, str]) -> str:
-        return cookies.get(self.cookie, "")
+    def _uses_ticket(self, text: str) -> bool:
+        """Return whether this is the token that opens once, which it then does no more."""
+        if self.ticket is None or not hmac.compare_digest(text.encode("utf-8", "replace"), self.ticket.encode()):
+            return False
+        self.ticket = None
+        return True
 
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode("utf-8", "replace"), self.token.encode())
+
+
+def _onward(request: Request, address: str) -> Response:
+    """Return what leads to an address without the token.
+
+    A browser that followed a link of another site, as in a terminal in a web page, would not send the cookie after a
+    redirect: it is given a page of ours that goes on by itself.
+    """
+    if request.headers.get("sec-fetch-site") in (None, "none", "same-origin"):
+        return RedirectResponse(address, 303)
+    return HTMLResponse(ONWARD.format(address=escape(address)))

@@ -33,7 +33,7 @@ class Listing:
         title: Its name for people.
         sql: The SELECT of its rows, over the tables and views of the store; ``{scores}`` is a column for each scorer.
         key: The column that names a row in its page's address.
-        label: What labels of a row are of: an expression over its columns.
+        label: What labels of a row are of: an expression over its columns, null for a table without labels.
         texts: The columns that are read as texts.
         facets: The columns that are filtered by one of their values.
         shown: The columns that are shown, in order; those of numbers follow.
@@ -164,7 +164,7 @@ EVALUATIONS = Listing(
         lower(concat_ws(' ', prompt_id, any_value(prompt), any_value(response), any_value(model))) AS search
     FROM evaluations GROUP BY evaluation_id, row_id, prompt_id, sample_index""",
     key="answer_id",
-    label="prompt_id",
+    label="NULL::VARCHAR",
     texts=("prompt", "response"),
     facets=("model", "split", "dataset", "finish_reason", "training"),
     shown=("prompt", "response", "model", "split", "dataset", "finish_reason"),

@@ -32,7 +32,7 @@ CANDIDATES = f"""
     LEFT JOIN list_candidates AS l ON l.completion_id = c.completion_id
     LEFT JOIN memory.main.by_hand AS b ON b.label_id = c.completion_id
     WHERE c.prompt_id = $1 GROUP BY ALL ORDER BY best DESC NULLS LAST, mean DESC NULLS LAST, c.completion_id
-    LIMIT 200"""
+    LIMIT {MOST}"""
 
 
 @dataclass
@@ -60,6 +60,11 @@ class Facts:
     messages: list[tuple[str, Any]] = field(default_factory=list)
     learnt: bool | None = None
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def cut(self) -> list[str]:
+        """The names of the parts of which only the first ``MOST`` rows are shown."""
+        return [name for name, rows in self.parts.items() if len(rows) >= MOST]
 
 
 def facts_of(snapshot: Snapshot, row_id: str, by: str | None = None) -> Facts:

@@ -32,21 +32,21 @@ def listen(port: int) -> socket.socket:
     return found
 
 
-def serve(viewer: Viewer, port: int, ready: Callable[[str], None]) -> None:
+def serve(viewer: Viewer, port: int, ready: Callable[[str, str], None]) -> None:
     """Serve a viewer until Ctrl-C, which raises ``KeyboardInterrupt``.
 
     Args:
         viewer: What is served.
         port: The port; 0 is a free one.
-        ready: Called with the address once it can be opened.
+        ready: Called with the address once it can be opened, and with one that opens once only.
     """
     with listen(port) as held:
-        chosen, token = held.getsockname()[1], new_token()
-        app = make_app(viewer, token, chosen)
+        chosen, token, ticket = held.getsockname()[1], new_token(), new_token()
+        app = make_app(viewer, token, chosen, ticket)
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, server_header=False, date_header=False, lifespan="on",
             timeout_graceful_shutdown=PATIENCE, ws="none", proxy_headers=False, h11_max_incomplete_event_size=32_768,
         )  # fmt: skip
         viewer.current.get()  # once, so that the first page is there at once
-        ready(f"http://{HOST}:{chosen}/?token={token}")
+        ready(*(f"http://{HOST}:{chosen}/?token={one}" for one in (token, ticket)))
         uvicorn.Server(config).run(sockets=[held])

@@ -161,8 +161,8 @@ def _span(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> tuple[
 
 
 def _values(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> list[tuple[Any, int]]:
-    """Return the most frequent values of a column, with how many rows have them."""
-    query = f"SELECT {name}, count(*) FROM {listing.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}"
+    """Return the most frequent values of a column, with how many rows have them; one more than are offered."""
+    query = f"SELECT {name}, count(*) FROM {listing.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES + 1}"
     return con.execute(query).fetchall()
 
 

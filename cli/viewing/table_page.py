@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from cli.viewing.filters import BY_HAND, NONE, PAGE, Filters, condition, order, read_filters, source
 from cli.viewing.listings import LISTINGS, Listing, quoted
-from cli.viewing.snapshot import Columns, Snapshot
+from cli.viewing.snapshot import MOST_VALUES, Columns, Snapshot
 from cli.viewing.viewer import Viewer
 from schemas.errors import UserError
 
@@ -47,11 +47,11 @@ def table(viewer: Viewer, listing: Listing, request: Request) -> Response:
         values,
     )
     first = (page - 1) * PAGE
-    words = BY_HAND[:2] if listing.name == "pairs" else BY_HAND[:-1]
+    words = {"pairs": BY_HAND[:2], "evaluations": ()}.get(listing.name, BY_HAND[:-1])
     answer = viewer.page(
         request, "table.html", part="rows.html", listing=listing, columns=columns, filters=filters, rows=rows,
         total=total, page=page, last=last, first=first, shown=shown, sliders=sliders(columns), by_hand=words,
-        nothing=NONE, numbers=columns.spans, same=same_values(listing, columns), labels=len(viewer.current.labels),
+        nothing=NONE, numbers=columns.spans, same=same_values(listing, columns), most=MOST_VALUES,
     )  # fmt: skip
     query = filters.query()
     if request.headers.get("hx-request") == "true":

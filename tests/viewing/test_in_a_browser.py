@@ -99,6 +99,18 @@ def test_a_table_is_filtered_sorted_and_gone_back_in(page):
     assert ids(page) == ["c_12", "c_11", "c_10"]
 
 
+def test_a_link_in_a_page_of_another_site_opens_it(browser, served):
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.route("http://terminal.example/", lambda route: route.fulfill(body=f"<a href='{served[1]}'>go</a>",
+                                                                         content_type="text/html"))  # fmt: skip
+    opened.goto("http://terminal.example/")
+    opened.click("a")
+    opened.wait_for_selector("tr[data-row]")
+    assert opened.url.endswith("/candidates")
+    context.close()
+
+
 def test_a_slider_takes_rows_out_and_lets_them_in_again(page):
     slider = page.locator("input[name='min.quality']")
     slider.evaluate("(one) => { one.value = 0.6; one.dispatchEvent(new Event('input', {bubbles: true})); "

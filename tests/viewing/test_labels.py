@@ -68,10 +68,9 @@ def test_a_preference_is_of_the_pair(store):
         {"row_id": "c_10", "label": "note", "text": "x" * 1_000_001},
     ],
 )
-def test_what_is_no_label_is_refused_in_a_line(store, fields):
-    with visited(store) as client:
-        answer = give(client, **fields)
-        assert answer.status_code in (400, 404) and given(store) == [] and len(answer.text) < 1000
+def test_what_is_no_label_is_refused_in_a_line(client, fields):
+    answer = give(client, **fields)
+    assert answer.status_code in (400, 404) and given(client.app.state.viewer.store) == [] and len(answer.text) < 1000
 
 
 def test_all_labels_are_listed_and_exported(store):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.optional import Lazy, needs
 from tests.viewing.tiny_store import fill
-from tests.viewing.visiting import HERE, text, visited
+from tests.viewing.visiting import HERE, text
 
 pytestmark = needs("starlette", "httpx", "jinja2")
 snapshot = Lazy("cli.viewing.snapshot")
@@ -118,21 +118,20 @@ def test_an_answer_is_bounded_and_says_so(looked_at):
         assert large["more"] and 100 < len(large["rows"]) < 500
 
 
-def test_the_page_shows_answers_and_errors_as_text(store):
-    with visited(store) as client:
-        page = client.get("/sql")
-        assert "SELECT or EXPLAIN" in text(page) and "leaderboard" in text(page)
+def test_the_page_shows_answers_and_errors_as_text(client):
+    page = client.get("/sql")
+    assert "SELECT or EXPLAIN" in text(page) and "leaderboard" in text(page)
 
-        def ask(query, **more):
-            return client.post("/sql", data={"query": query}, headers={"Origin": HERE, **more})
+    def ask(query, **more):
+        return client.post("/sql", data={"query": query}, headers={"Origin": HERE, **more})
 
-        answer = ask("SELECT '<script>' AS \"<b>\", completion_id FROM completions WHERE completion_id = 'c_10'")
-        assert "&lt;script&gt;" in answer.text and "<b><" not in answer.text and 'href="/row/c_10"' in answer.text
-        part = ask("SELECT nothing", **{"HX-Request": "true"})
-        assert "Binder Error" in part.text and "<html" not in part.text and "LINE 1" not in part.text
-        assert "one SELECT or EXPLAIN" in text(ask("COPY (SELECT 1) TO 'x'"))
-        assert "over 100,000 characters" in text(ask("SELECT '" + "x" * 100_001 + "'"))
-        assert "the first of more" in text(ask("FROM range(1001)"))
+    answer = ask("SELECT '<script>' AS \"<b>\", completion_id FROM completions WHERE completion_id = 'c_10'")
+    assert "&lt;script&gt;" in answer.text and "<b><" not in answer.text and 'href="/row/c_10"' in answer.text
+    part = ask("SELECT nothing", **{"HX-Request": "true"})
+    assert "Binder Error" in part.text and "<html" not in part.text and "LINE 1" not in part.text
+    assert "one SELECT or EXPLAIN" in text(ask("COPY (SELECT 1) TO 'x'"))
+    assert "over 100,000 characters" in text(ask("SELECT '" + "x" * 100_001 + "'"))
+    assert "the first of more" in text(ask("FROM range(1001)"))
 
 
 @pytest.mark.slow

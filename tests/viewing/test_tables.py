@@ -44,14 +44,13 @@ def ids(answer):
         ("by_hand=none&q=c_1", ["c_10", "c_11", "c_12"]),
     ],
 )
-def test_filters(store, query, found):
+def test_filters(client, query, found):
     if "fate=dropped" in query:
         found = []
-    with visited(store) as client:
-        answer = client.get(f"/candidates?{query}")
-        assert answer.status_code == 200 and ids(answer) == found
-        count = re.search(r'class="count"><b>(\d+)</b>', answer.text)
-        assert count and int(count[1]) == len(found)
+    answer = client.get(f"/candidates?{query}")
+    assert answer.status_code == 200 and ids(answer) == found
+    count = re.search(r'class="count"><b>(\d+)</b>', answer.text)
+    assert count and int(count[1]) == len(found)
 
 
 @pytest.mark.parametrize(
@@ -62,28 +61,25 @@ def test_filters(store, query, found):
         "is.fate%22+OR+1=1",
     ],
 )  # fmt: skip
-def test_what_is_no_column_or_value_is_refused_in_a_line(store, query):
-    with visited(store) as client:
-        answer = client.get(f"/candidates?{query}")
-        part = client.get(f"/candidates?{query}", headers={"HX-Request": "true"})
+def test_what_is_no_column_or_value_is_refused_in_a_line(client, query):
+    answer = client.get(f"/candidates?{query}")
+    part = client.get(f"/candidates?{query}", headers={"HX-Request": "true"})
     assert answer.status_code == part.status_code == 400
     assert "That did not work" in text(answer) and len(text(part)) < 700 and "<html" not in part.text
 
 
-def test_values_are_bound_not_written_into_sql(store):
-    with visited(store) as client:
-        for value in ("' OR 1=1 --", '"; DROP TABLE list_candidates; --', "\\", "\x00", "%", "?"):
-            answer = client.get("/candidates", params={"is.model": value, "q": value})
-            assert (answer.status_code, ids(answer)) == (200, [])
-        assert len(ids(client.get("/candidates"))) == 6
+def test_values_are_bound_not_written_into_sql(client):
+    for value in ("' OR 1=1 --", '"; DROP TABLE list_candidates; --', "\\", "\x00", "%", "?"):
+        answer = client.get("/candidates", params={"is.model": value, "q": value})
+        assert (answer.status_code, ids(answer)) == (200, [])
+    assert len(ids(client.get("/candidates"))) == 6
 
 
-def test_htmx_gets_the_rows_and_the_address_that_says_the_same(store):
-    with visited(store) as client:
-        part = client.get("/candidates?q=rhine&is.model=&min.quality=0.1&sort=", headers={"HX-Request": "true"})
-        assert "<html" not in part.text and part.headers["hx-push-url"] == "/candidates?q=rhine"
-        back = client.get("/candidates?q=rhine", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
-        assert "<html" in back.text and 'value="rhine"' in back.text
+def test_htmx_gets_the_rows_and_the_address_that_says_the_same(client):
+    part = client.get("/candidates?q=rhine&is.model=&min.quality=0.1&sort=", headers={"HX-Request": "true"})
+    assert "<html" not in part.text and part.headers["hx-push-url"] == "/candidates?q=rhine"
+    back = client.get("/candidates?q=rhine", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "<html" in back.text and 'value="rhine"' in back.text
 
 
 def test_pages_have_each_row_once(store):
@@ -99,14 +95,25 @@ def test_pages_have_each_row_once(store):
             assert client.get("/candidates", params={"page": odd}).status_code == 200
 
 
-def test_every_table_is_shown(store):
-    with visited(store) as client:
-        found = {name: text(client.get(f"/{name}")) for name in
-                 ("candidates", "prompts", "rows", "pairs", "dropped", "evaluations")}  # fmt: skip
+def test_every_table_is_shown(client):
+    found = {name: text(client.get(f"/{name}")) for name in
+             ("candidates", "prompts", "rows", "pairs", "dropped", "evaluations")}  # fmt: skip
     assert "2 prompts" in found["prompts"] and "geography" not in found["prompts"]
     assert "1 rows of datasets" in found["rows"] and "sft" in found["rows"]
     assert "I do not know." in found["pairs"] and "filter: empty <b>" in found["dropped"]
     assert "2 evaluations" in found["evaluations"] and "I know none." in found["evaluations"]
+
+
+def test_of_many_values_the_most_frequent_are_offered(store):
+    rows = [candidate(f"c_{n:03}", index=n) | {"model": f"m{n // 2:02}" if n < 140 else "m00"} for n in range(150)]
+    record(store, "1", write(store, "prompts.source.s", "a", prompts=[prompt("p_1")], completions=rows))
+    with visited(store, filled=False) as client:
+        page = client.get("/candidates?is.model=m69").text
+        assert 'value="m00">m00 (12)' in page and "only the 60 most frequent are listed" in page
+        assert '<option value="m69" selected>' in page and ids(client.get("/candidates?is.model=m69")) == [
+            "c_138",
+            "c_139",
+        ]
 
 
 def test_an_empty_store_says_so(store):
@@ -132,9 +139,8 @@ def test_a_set_of_ids_filters_every_table_that_has_them(store):
 @pytest.mark.parametrize(
     "path", ["/candidates", "/prompts", "/candidates/c_20", "/prompts/p_2", "/candidates?q=script"]
 )
-def test_texts_are_text(store, path):
-    with visited(store) as client:
-        page = re.sub(r"<textarea.*?</textarea>", "", client.get(path).text, flags=re.DOTALL)  # it is edited as it is
+def test_texts_are_text(client, path):
+    page = re.sub(r"<textarea.*?</textarea>", "", client.get(path).text, flags=re.DOTALL)  # it is edited as it is
     assert "<script>window" not in page and "<svg onload" not in page and "\u202e" not in page
     assert "&lt;script&gt;" in page and "U+202E" in page and "**bold**" in page
 

@@ -26,6 +26,16 @@ def test_a_busy_port_is_a_line(tmp_path):
     assert "Traceback" not in done.err and done.err.count("error:") == 1
 
 
+def test_the_browser_is_given_an_address_that_opens_once(tmp_path, monkeypatch):
+    Store(tmp_path / "store")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)
+    done = call(tmp_path, "view", "--open")
+    address = done.out.split()[-1]
+    assert done.code == 0 and len(opened) == 1 and opened[0] != address and len(opened[0]) == len(address) > 60
+
+
 def test_no_store_is_a_line(tmp_path):
     done = call(tmp_path, "view", "--store", "nothing")
     assert done.code == 2 and done.err.count("\n") == 1 and not (tmp_path / "nothing").exists()

@@ -9,7 +9,7 @@ from tests.viewing.tiny_store import fill
 app = Lazy("cli.viewing.app")
 viewer = Lazy("cli.viewing.viewer")
 testclient = Lazy("starlette.testclient")
-TOKEN, PORT = "t" * 40, 8000
+TOKEN, TICKET, PORT = "t" * 40, "o" * 40, 8000
 HERE = f"http://127.0.0.1:{PORT}"
 
 
@@ -26,7 +26,7 @@ def visited(store, *, filled=True):
 @contextlib.contextmanager
 def stranger(store):
     """Yield a client without the token."""
-    made = app.make_app(viewer.Viewer(store), TOKEN, PORT)
+    made = app.make_app(viewer.Viewer(store), TOKEN, PORT, TICKET)
     with testclient.TestClient(made, base_url=HERE, follow_redirects=False) as client:
         yield client
 

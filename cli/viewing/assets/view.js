@@ -94,7 +94,7 @@
   const labelInTable = async (label) => {
     const row = at();
     if (!row) { say("choose a row with ↓ first"); return; }
-    if (!row.dataset.labelId) { say("open the pair to choose the better answer"); return; }
+    if (!row.dataset.labelId) { say(one("table[data-rows=pairs]") ? "open the pair to choose the better answer" : "these rows take no label"); return; }
     const done = await give({ row_id: row.dataset.labelId, label, from: "table" }, one(".by-hand", row));
     if (done && label !== "clear") step(1);
   };
