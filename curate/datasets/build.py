@@ -20,10 +20,10 @@ from curate.datasets.pairs import PairOptions
 from curate.datasets.random_control import control_of_candidates, control_of_prompts
 from curate.datasets.recorded_verdicts import check_verdicts
 from curate.datasets.refine import refine
-from curate.datasets.selection_rule import score_is_optional, score_name, selection_rule
+from curate.datasets.selection_rule import makes_pairs, score_is_optional, score_name, selection_rule
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
-from curate.pipeline.by_hand import kept_by_hand
+from curate.pipeline.by_hand import kept_by_hand, preferred_by_hand
 from curate.pipeline.overlap_rule import OverlapRule, read_overlap_rule
 from curate.pipeline.prompt_splits import check_split, split_key
 from curate.pipeline.row_rule import RULE_COLUMNS, TURNS, RowRule, read_row_rule, rule_code
@@ -35,6 +35,7 @@ from curate.steps.find_step import find_step
 from curate.storage.stage import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
+from schemas.ids import fingerprint
 from schemas.recipe import Dataset
 from schemas.rows import DATASET_TABLES
 
@@ -61,7 +62,9 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
     }
     if spec.kept_by_hand:
-        key |= {"kept_by_hand": spec.kept_by_hand}
+        key |= {"kept_by_hand": fingerprint(spec.kept_by_hand)}
+    if spec.pair_options.preferred and makes_pairs(entry):
+        key |= {"preferred_by_hand": fingerprint(sorted(spec.pair_options.preferred))}
     if entry.type == "unpaired":
         key |= {"threshold": spec.threshold}
     if entry.control_of:
@@ -155,7 +158,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         overlap=_overlap_rule(state, name, entry),
         dedup=dedup,
         diverse=diverse,
-        pair_options=PairOptions(*(getattr(entry, key) for key in PAIR_OPTIONS)),
+        pair_options=PairOptions(*(getattr(entry, key) for key in PAIR_OPTIONS), preferred=preferred_by_hand(state)),
         needs_score=needs_score,
         threshold=None if rule is None or rule.step.makes == "pair" else label_threshold(state, name, entry, by),
         control_base=state.datasets.get(entry.control_of) if entry.control_of else None,

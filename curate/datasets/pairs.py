@@ -8,7 +8,7 @@ whatever their slot. A pair is refused
   must be the same);
 - if the shorter text has less than ``length_band`` times the characters of the longer;
 - if ``models: different`` or ``same`` does not hold of the models that gave the two answers;
-- if a person prefers the other one (the score ``by_hand``), whatever the rule says;
+- if a person prefers the other one, whatever the rule says: in a comparison of the two, else by the score ``by_hand``;
 - if the similarity of their word pairs is above ``max_similarity`` (off by default, since a rewritten answer is similar
   to its original by nature).
 
@@ -32,12 +32,16 @@ NEAR_SLICE = 10_000  # pairs whose word pairs are in memory at a time
 
 @dataclass(frozen=True)
 class PairOptions:
-    """The options of a dataset that say which pairs are admissible, whatever the rule."""
+    """The options of a dataset that say which pairs are admissible, whatever the rule.
+
+    ``preferred`` are the ids of two candidates of which a person prefers the first; None where no labels count.
+    """
 
     max_pairs: int | None = None
     length_band: float | None = None
     models: str | None = None
     max_similarity: float | None = None
+    preferred: frozenset[tuple[str, str]] | None = None
 
     def reasons(self) -> list[str]:
         """Return the reason for each code of a refusal; that of code 0 is empty."""
@@ -209,10 +213,27 @@ def _models(options: PairOptions, candidates: Candidates, left: np.ndarray, righ
         model = candidates.frame["model"].cast(pl.Categorical).to_physical()
         alike = (model[left] == model[right]).fill_null(False).to_numpy()
         code[alike == (options.models == "different")] = MODELS
-    if "by_hand" in candidates.frame.columns:  # its score, from comparisons and fates that a person gave
-        score = candidates.frame["by_hand"].to_numpy()
-        code[score[left] < score[right]] = BY_HAND  # never where one of them has none
+    if options.preferred is not None and len(left):
+        code[_worse_by_hand(options.preferred, candidates, left, right)] = BY_HAND
     return code
+
+
+def _worse_by_hand(
+    preferred: frozenset[tuple[str, str]], candidates: Candidates, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Return of which pairs a person prefers the right one: in a comparison of the two, else by the score."""
+    score = candidates.frame["by_hand"].to_numpy()
+    worse = score[left] < score[right]  # never where one of them has none
+    if preferred:
+        known = pl.DataFrame([*preferred], schema=["better", "worse"], orient="row")
+        ids = candidates.frame.select("completion_id", at=pl.int_range(pl.len()))
+        for side in ("better", "worse"):
+            known = known.join(ids.rename({"completion_id": side, "at": f"{side}_at"}), on=side)
+        better, other = known["better_at"].to_numpy(), known["worse_at"].to_numpy()
+        size = candidates.frame.height
+        worse &= ~np.isin(left * size + right, better * size + other)
+        worse |= np.isin(left * size + right, other * size + better)
+    return worse
 
 
 def _read(options: PairOptions, texts: Texts, left: np.ndarray, right: np.ndarray) -> np.ndarray:

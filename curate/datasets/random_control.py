@@ -197,7 +197,7 @@ def _admissible_pairs(
     spec: DatasetSpec, candidates: Candidates, texts: Texts, wanted: np.ndarray, *, spare: int
 ) -> pl.DataFrame:
     """Return, in random order, as many pairs of each prompt as are ``wanted`` and ``spare``, none of one text twice."""
-    seed = spec.recipe.seed
+    seed, options = spec.recipe.seed, PairOptions(preferred=spec.pair_options.preferred)
     if spec.needs_score:
         proposed = _random_pairs(spec, candidates, wanted)
     else:
@@ -208,7 +208,7 @@ def _admissible_pairs(
     parts = []
     for pairs in proposed:
         cap = wanted[pairs["place"].to_numpy()] + spare
-        considered = choose_pairs(pairs.drop("draw"), PairOptions(), candidates, texts, cap)
+        considered = choose_pairs(pairs.drop("draw"), options, candidates, texts, cap)
         parts.append(considered.filter(pl.col("code") == 0).select("chosen", "rejected", "place"))
     if not parts:
         return pl.DataFrame(schema={"chosen": pl.UInt32, "rejected": pl.UInt32, "place": pl.UInt32})

@@ -15,6 +15,8 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.hand_labels import HandLabel
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import Stage, StageWriter
+from schemas.errors import UserError
+from schemas.ids import fingerprint
 from schemas.json_text import dump, read_list
 from schemas.progress import StageWarning
 
@@ -25,6 +27,8 @@ READ = ("prompt_id", "sample_index", "completion", "reasoning_content")
 def by_hand_specs(state: RunState, rows: RowSet) -> Iterator[StageSpec]:
     """Yield the stage that applies the labels of rows that are in and that no stage before it applied."""
     verdicts = state.by_hand
+    if state.recipe.by_hand is not False and rows.table == "completions":
+        _refuse_recorded(state)
     new = verdicts.labelled - state.labels_applied
     if not new or not rows.kept_ids.height:
         return
@@ -33,6 +37,29 @@ def by_hand_specs(state: RunState, rows: RowSet) -> Iterator[StageSpec]:
         return
     state.labels_applied |= {*here, *(verdicts.edits[row].id for row in here if row in verdicts.edits)}
     yield by_hand_stage(state, rows, here)
+
+
+def _refuse_recorded(state: RunState) -> None:
+    """Refuse scores of a source that have the name of the score by hand."""
+    label = next((one.manifest["label"] for one in state.completions.scores[SCORE] if SCORE not in _verb(one)), None)
+    if label is not None:
+        raise UserError(
+            f"{state.recipe.where('by_hand')}: by_hand: {label} records a score of the name {SCORE!r}, which by_hand "
+            f"gives; rename that column"
+        )
+
+
+def _verb(stage: Stage) -> str:
+    return stage.manifest["label"].split(".")[1]
+
+
+def preferred_by_hand(state: RunState) -> frozenset[tuple[str, str]] | None:
+    """Return the comparisons of candidates that are in, the better one first; None where no label counts."""
+    if state.recipe.by_hand is False:
+        return None
+    compared = state.by_hand.preferred
+    ids = {*state.completions.kept_ids[state.completions.id]} if compared else set()
+    return frozenset(two for two in compared if ids.issuperset(two))
 
 
 def unapplied_labels(state: RunState) -> list[StageWarning]:
@@ -70,14 +97,15 @@ def by_hand_stage(state: RunState, rows: RowSet, labelled: list[str]) -> StageSp
     verdicts, label = state.by_hand, state.label(rows.table, SCORE)
     told: dict[str, Any] = {
         row: [
-            asdict(verdicts.dropped[row]) if row in verdicts.dropped else None,
-            asdict(verdicts.edits[row]) if row in verdicts.edits else None,
-            verdicts.scores.get(row),
+            asdict(found[one]) if one in found else None
+            for one in (row, *([verdicts.edits[row].id] if row in verdicts.edits else []))
+            for found in (verdicts.dropped, verdicts.kept, verdicts.edits)
         ]
+        + [verdicts.scores.get(row)]
         for row in labelled
     }
     build = partial(write_by_hand, rows=rows, labelled=labelled, verdicts=verdicts, label=label)
-    key = {"labels": told, "input": rows.content}
+    key = {"labels": fingerprint(told), "input": rows.content}  # the hash, as every record of a run has the key
     spec = decision_stage(rows, label, key, build, (HandVerdicts, Edit, hand_verdicts))
     return StageSpec(label, key, build, partial(_adopt, rows, spec), spec.code, in_plan=True)
 
@@ -99,7 +127,9 @@ def write_by_hand(
     made = [edit for edit in edits.values() if edit.id not in verdicts.dropped]
     told: dict[str, tuple[str | None, str | None]] = {}
     for row in labelled:
-        if row in edits:
+        if row in edits and edits[row].id in verdicts.dropped:
+            told[row] = (DROPPED, _evidence(verdicts.dropped[edits[row].id]))
+        elif row in edits:
             told[row] = (EDITED, _evidence(edits[row].label, edited=edits[row].id))
         elif row in verdicts.dropped:
             told[row] = (DROPPED, _evidence(verdicts.dropped[row]))

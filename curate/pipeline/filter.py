@@ -12,6 +12,7 @@ from curate.steps import sql_conditions
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
+from schemas.ids import fingerprint
 
 
 def filter_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
@@ -36,7 +37,7 @@ def filter_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: Row
     needed = list(dict.fromkeys(needed))
     kept = kept_by_hand(state, rows)
     key = {"settings": step.settings, "order": [*step.settings], **input_key(rows, prompts, needed)}
-    key |= {"kept_by_hand": kept} if kept else {}
+    key |= {"kept_by_hand": fingerprint(kept)} if kept else {}
     build = partial(
         write_filter_decisions,
         rows=rows,

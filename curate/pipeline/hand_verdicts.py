@@ -38,6 +38,7 @@ class HandVerdicts:
         kept: The labels of rows that stay, with those of edited candidates, by their own ids.
         edits: The edited candidate that takes the place of a row; of one that was edited again, the last.
         scores: The score of each row that has one.
+        preferred: The ids of the two candidates of each comparison, the better one first.
         labelled: The ids of all rows with a label that counts.
     """
 
@@ -45,11 +46,15 @@ class HandVerdicts:
     kept: dict[str, HandLabel] = field(default_factory=dict)
     edits: dict[str, Edit] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    preferred: frozenset[tuple[str, str]] = frozenset()
     labelled: frozenset[str] = frozenset()
 
 
 def hand_verdicts(labels: Iterable[HandLabel]) -> HandVerdicts:
-    """Return what labels mean for rows. Of keeping, dropping and editing a row, what was said last holds."""
+    """Return what labels mean for rows.
+
+    Of keeping, dropping and editing a row, what was said last holds; but to keep an edited row is to keep its new form.
+    """
     steps: dict[str, Edit] = {}
     fates: dict[str, HandLabel] = {}
     compared: list[HandLabel] = []
@@ -68,14 +73,20 @@ def hand_verdicts(labels: Iterable[HandLabel]) -> HandVerdicts:
     dropped = {row: label for row, label in fates.items() if label.label == "drop"}
     kept = {edit.id: edit.label for edit in edits.values() if edit.id not in dropped}
     kept |= {row: label for row, label in fates.items() if label.label == "keep" and row not in edits}
+    forms = {row: _last(steps, row).id for row in steps}  # by each form that an answer had, the one that it has now
     won: dict[str, list[float]] = {}
+    better: dict[tuple[str, ...], tuple[str, str]] = {}
     for label in compared:
-        for row, share in ((label.row_id, 1.0), (label.over or "", 0.0)):
-            won.setdefault(edits[row].id if row in edits else row, []).append(share)
+        one, other = (forms.get(row, row) for row in (label.row_id, label.over or ""))
+        if label.over not in forms:  # what was the worse one is as it should be once it is edited
+            better[tuple(sorted((one, other)))] = (one, other)
+        won.setdefault(one, []).append(1.0)
+        won.setdefault(other, []).append(0.0)
     scores = {row: sum(shares) / len(shares) for row, shares in won.items()}
     scores |= dict.fromkeys(kept, 1.0) | dict.fromkeys([*dropped, *edits], 0.0)
     named = {row for label in (*fates.values(), *compared) for row in (label.row_id, label.over) if row}
-    return HandVerdicts(dropped, kept, edits, scores, frozenset(named | edits.keys()))
+    labelled = frozenset((named - forms.keys()) | edits.keys())
+    return HandVerdicts(dropped, kept, edits, scores, frozenset(better.values()), labelled)
 
 
 def _last(steps: dict[str, Edit], row: str) -> Edit:

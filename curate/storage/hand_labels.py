@@ -8,7 +8,7 @@ the file: ``clear`` takes labels back. A file of the same lines may be shipped w
 import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,13 @@ from typing import Any
 from curate.storage.damage import Damaged
 from curate.storage.files import sync
 from curate.storage.store import Store
-from schemas.errors import UserError, unknown
-from schemas.json_text import parse
+from schemas.errors import BadRow, UserError, unknown
+from schemas.json_text import encodable, parse
 
 FILE = "by_hand.jsonl"  # in a store
 LABELS = ("keep", "drop", "prefer", "edit", "note", "clear")
 LONGEST = 1_000_000  # characters of an edited answer or a note
+LONGEST_LINE = 16_000_000  # bytes: such a text as JSON, with what is beside it
 ID_LENGTH = 200
 KEYS = frozenset(("row_id", "label", "over", "text", "by", "at"))
 
@@ -100,26 +101,40 @@ def read_labels(path: Path, *, own: bool = True) -> list[HandLabel]:
     if own and not path.exists() and not path.is_symlink():
         return []
     _refuse_no_file(path)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: the labels cannot be read: {error}") from None
-    torn = lines.pop()
-    if torn.strip() and not own:
-        lines.append(torn)
-    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    numbered = ((number, line) for number, line in _lines(path) if line.strip() and (line[-1] == "\n" or not own))
     return in_force(read for number, line in numbered if (read := _read(line, f"{path}:{number}", own)) is not None)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file with their numbers, each with its line end."""
+    number = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise UserError(f"{path}:{number}: this line has over {LONGEST_LINE:,} bytes, so it is no label")
+                yield number, line.decode()
+    except OSError as error:
+        raise UserError(f"{path}: the labels cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}:{number}: this line is not UTF-8") from None
 
 
 def in_force(labels: Iterable[HandLabel]) -> list[HandLabel]:
     """Return the labels that no later label of the same row and kind replaced or took back."""
     found: dict[tuple[str, ...], HandLabel] = {}
+    kinds: dict[str, set[tuple[str, ...]]] = {}  # by row: a label is taken back without a look at all others
     for label in labels:
         if label.label == "clear":
-            found = {kind: one for kind, one in found.items() if label.row_id not in (one.row_id, one.over)}
-        else:
-            found.pop(label.kind, None)  # so that the order is that of the last ones
-            found[label.kind] = label
+            for kind in kinds.pop(label.row_id, ()):
+                found.pop(kind, None)
+            continue
+        found.pop(label.kind, None)  # so that the order is that of the last ones
+        found[label.kind] = label
+        for row in (label.row_id, label.over):
+            if row:
+                kinds.setdefault(row, set()).add(label.kind)
     return list(found.values())
 
 
@@ -133,6 +148,7 @@ def check_label(value: Any, where: str) -> HandLabel:
         raise UserError(f'{where}: a label is a mapping such as {{"row_id": "c_...", "label": "keep"}}')
     for key in value.keys() - KEYS:
         raise UserError(f"{where}: {unknown('key', key, KEYS)}")
+    _refuse_surrogates(value, where)
     wrong = [key for key, one in value.items() if one is not None and not isinstance(one, str)]
     if wrong:
         raise UserError(f"{where}: {wrong[0]} must be a text")
@@ -151,6 +167,14 @@ def check_label(value: Any, where: str) -> HandLabel:
     if len(label.text or "") > LONGEST:
         raise UserError(f"{where}: text has over {LONGEST:,} characters")
     return label
+
+
+def _refuse_surrogates(value: dict, where: str) -> None:
+    try:
+        for key, one in value.items():
+            encodable(one if isinstance(one, str) else "", key)
+    except BadRow as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _read(line: str, where: str, own: bool) -> HandLabel | None:

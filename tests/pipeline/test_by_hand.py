@@ -106,6 +106,25 @@ def test_an_edit_of_an_edit_holds_and_a_drop_ends_it(tmp_path):
     assert ("Name a river.", "The Rhine flows north.") in picks(store, "sft")
 
 
+def test_an_edited_answer_that_is_dropped_is_out(tmp_path):
+    store = labelled(tmp_path, ("The Nile.", "edit", "Nile"), datasets="sft: {type: sft, select: all}")
+    [(edited,)] = query(store, "SELECT completion_id FROM completions WHERE response = 'Nile'").rows()
+    add_label(store, HandLabel(edited, "drop", text="too short", by="Eve"))
+    run(recipe(tmp_path, ROWS, "sft: {type: sft, select: all}", "by_hand: true\n"), store)
+    assert {answer for prompt, answer in picks(store, "sft") if "river" in prompt} == {
+        "The Rhine flows north.", "River?"
+    }  # fmt: skip
+    _, reason, evidence = decided(store, "completions.by_hand")["The Nile."]
+    assert (reason, evidence["by"], evidence["text"]) == ("dropped by hand", "Eve", "too short")
+
+
+def test_a_decision_names_the_last_label(tmp_path):
+    store = labelled(tmp_path, ("The Nile.", "keep", "first"))
+    add_label(store, HandLabel(ids(store)["The Nile."], "keep", text="second"))
+    run(recipe(tmp_path, ROWS, BEST, "by_hand: true\n"), store)
+    assert decided(store, "completions.by_hand")["The Nile."][2]["text"] == "second"
+
+
 def test_what_a_person_prefers_makes_pairs_by_its_score(tmp_path):
     entry = "pairs: {type: preference, select: best_vs_worst, by: by_hand}"
     store = labelled(tmp_path, ("River?", "prefer", "The Nile."), datasets=entry)
@@ -118,6 +137,38 @@ def test_a_pair_against_what_a_person_prefers_is_refused(tmp_path):
     assert ("Name a river.", "The Nile.", "River?") not in pairs(store, "pairs")
     assert ("Name a tree.", "An oak.", "A tree is a tree.") in pairs(store, "pairs")
     assert "a person prefers the other" in query(store, "SELECT string_agg(evidence) FROM decisions").item()
+
+
+def test_a_comparison_counts_before_the_score(tmp_path):
+    # Rhine won against Nile, and lost all else.
+    entry = "pairs: {type: preference, select: best_vs_worst, by: quality, max_pairs: 9}"
+    rows = [recorded("Name a river.", ("Nile", 0.9), ("Rhine", 0.8), ("Oder", 0.7), ("Elbe", 0.6))]
+    store, made = Store(tmp_path / "store"), recipe(tmp_path, rows, entry, "by_hand: true\n")
+    run(made, store)
+    known = ids(store)
+    for better, worse in (("Rhine", "Nile"), ("Oder", "Rhine"), ("Elbe", "Rhine"), ("Nile", "Oder"), ("Nile", "Elbe")):
+        add_label(store, HandLabel(known[better], "prefer", known[worse]))
+    run(made, store)
+    assert query(store, "SELECT round(value, 2) FROM scores WHERE scorer = 'by_hand' ORDER BY 1").rows() == [
+        (0.33,), (0.5,), (0.5,), (0.67,)
+    ]  # fmt: skip
+    assert ("Name a river.", "Nile", "Rhine") not in pairs(store, "pairs")
+    add_label(store, HandLabel(known["Nile"], "prefer", known["Rhine"]))
+    run(made, store)
+    assert ("Name a river.", "Nile", "Rhine") in pairs(store, "pairs")
+
+
+def test_a_score_of_that_name_is_no_label_without_by_hand(tmp_path):
+    more = "completions:\n  - score: {use: length, as: by_hand}\n"
+    entry = "pairs: {type: preference, select: best_vs_worst, by: quality}"
+    store = labelled(tmp_path, datasets=entry, more=more)
+    assert ("Name a tree.", "An oak.", "A tree is a tree.") in pairs(store, "pairs")
+
+
+def test_a_recorded_score_of_that_name_is_refused(tmp_path):
+    rows = [{"prompt": "Name a bird.", "completions": [{"response": "A wren.", "by_hand": 0.5}]}]
+    with pytest.raises(UserError, match=r"r\.yaml:7: by_hand: prompts\.source\.\w+ records a score"):
+        run(recipe(tmp_path, rows, "sft: {type: sft, select: all}", "by_hand: true\n"), Store(tmp_path / "store"))
 
 
 def test_a_dropped_prompt_is_out_with_its_answers(tmp_path):
@@ -198,3 +249,11 @@ def test_a_label_of_an_edited_answer_holds_for_its_new_form():
     verdicts = hand_verdicts(labels)
     new = verdicts.edits["a"].id
     assert verdicts.scores == {"b": 0.0, new: 1.0, "a": 0.0} and list(verdicts.kept) == [new]
+
+
+def test_a_label_of_a_form_that_was_edited_again_holds():
+    first = hand_verdicts([HandLabel("a", "edit", text="one")]).edits["a"].id
+    labels = [HandLabel("a", "edit", text="one"), HandLabel("b", "prefer", over=first)]
+    verdicts = hand_verdicts([*labels, HandLabel(first, "edit", text="two")])
+    assert verdicts.labelled == {"a", "b"} and first not in verdicts.scores
+    assert verdicts.scores[verdicts.edits["a"].id] == 1.0  # an edited answer is as it should be

@@ -105,3 +105,22 @@ def test_a_link_is_neither_read_nor_written(tmp_path):
         with pytest.raises(UserError, match="no plain file"):
             act()
     assert len(target.read_text().splitlines()) == 1
+
+
+def test_a_line_that_is_no_text_is_named(tmp_path):
+    for line, said in (
+        (b'{"row_id": "c_\\ud800", "label": "keep"}', "1: 'row_id' holds .*half of a surrogate pair"),
+        (b'{"row_id": "c_1", "label": "note", "text": "\\udc00"}', "1: 'text' holds"),
+        (b'{"row_id": "\xff", "label": "keep"}', "1: this line is not UTF-8"),
+        (b"\0" * 16_000_001, "1: this line has over 16,000,000 bytes"),
+    ):
+        (tmp_path / "labels.jsonl").write_bytes(line + b"\n")
+        with pytest.raises(UserError, match=rf"labels\.jsonl:{said}"):
+            read_labels(tmp_path / "labels.jsonl", own=False)
+
+
+def test_many_labels_taken_back_leave_the_others(tmp_path):
+    given = [{"row_id": f"c_{at}", "label": "keep"} for at in range(30_000)]
+    given += [one | {"label": "clear"} for one in given[1:]]  # each a look at all others would take minutes
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(one) + "\n" for one in given))
+    assert [one.row_id for one in read_labels(tmp_path / "labels.jsonl", own=False)] == ["c_0"]
