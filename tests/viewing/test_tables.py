@@ -75,6 +75,14 @@ def test_values_are_bound_not_written_into_sql(client):
     assert len(ids(client.get("/candidates"))) == 6
 
 
+def test_a_row_in_several_datasets_is_found_by_each(client):
+    answer = client.get("/candidates")
+    options = re.findall(r'<option value="([^"]*)">[^<]*\((\d+)\)', answer.text.partition('name="is.datasets"')[2])
+    assert {("sft", "1"), ("dpo", "2"), ("(none)", "4")} <= {*options}
+    assert ids(client.get("/candidates?is.datasets=dpo")) == ["c_10", "c_12"]
+    assert ids(client.get("/candidates?is.datasets=sft")) == ["c_10"]
+
+
 def test_htmx_gets_the_rows_and_the_address_that_says_the_same(client):
     part = client.get("/candidates?q=rhine&is.model=&min.quality=0.1&sort=", headers={"HX-Request": "true"})
     assert "<html" not in part.text and part.headers["hx-push-url"] == "/candidates?q=rhine"
