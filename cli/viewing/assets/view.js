@@ -174,7 +174,7 @@
     one("#sort").value = name;
     one("#filters").dispatchEvent(new Event("sorted"));
   };
-  const takeBack = async (button) => { if (await give({ row_id: button.dataset.clear, label: "clear" }, null)) button.closest("tr").remove(); };
+  const takeBack = async (button) => { if (await give({ row_id: button.dataset.clear, label: "clear" }, null)) location.reload(); }; // other labels of the row go too
   document.addEventListener("submit", async (event) => {
     const name = event.target.dataset?.form;
     if (!name) return;
