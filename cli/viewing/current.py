@@ -13,11 +13,15 @@ from curate.storage.store import Store
 from schemas.errors import OneLine
 
 OFTEN = 1.0  # seconds between two looks at whether the store has changed
+PATIENCE = 2.0  # seconds that a page waits for a snapshot that is being made, rather than show what was
 REST = 4  # times the time that a snapshot took, at least, between two of them
 
 
 class Current:
-    """The newest snapshot of a store. A new one is made in the background, and pages read the old one until it is."""
+    """The newest snapshot of a store. A new one is made in the background.
+
+    Pages wait for it a little, and then read the old one, and say so, until it is there.
+    """
 
     def __init__(self, store: Store) -> None:
         """Take a store; the first snapshot is made when it is first asked for."""
@@ -39,15 +43,22 @@ class Current:
             elif self._is_old():
                 self._worker = threading.Thread(target=self._make_again, daemon=True)
                 self._worker.start()
+        self.wait(PATIENCE)
+        with self._lock:
             snapshot = self._snapshot
         assert snapshot is not None
         self._read_labels(snapshot)
         return snapshot
 
-    def wait(self) -> None:
-        """Wait until the snapshot that is being made is there."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether a newer snapshot is being made."""
+        return self._worker is not None and self._worker.is_alive()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the snapshot that is being made is there, or for so many seconds."""
         if self._worker is not None:
-            self._worker.join()
+            self._worker.join(seconds)
 
     def interrupt(self) -> None:
         """End all queries that are going on."""
@@ -57,8 +68,7 @@ class Current:
     def _is_old(self) -> bool:
         """Return whether the store has changed, and it is time to read it again."""
         now = time.monotonic()
-        busy = self._worker is not None and self._worker.is_alive()
-        if busy or now - self._looked < OFTEN or now - self._made < REST * self._took:
+        if self.is_behind or now - self._looked < OFTEN or now - self._made < REST * self._took:
             return False
         self._looked = now
         return self._store_state() != self._state

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from cli.viewing.listings import Listing, quoted
+from cli.viewing.listings import BETWEEN, NAMES, Listing, quoted
 from cli.viewing.selections import Selections
 from cli.viewing.snapshot import Columns
 from schemas.errors import UserError, unknown
@@ -119,7 +119,9 @@ def condition(filters: Filters, listing: Listing, selections: Selections) -> tup
         parts.append("contains(l.search, ?)")
         given.append(word)
     for name, value in filters.values.items():
-        parts.append(f"(l.{quoted(name)} = ? OR (? AND l.{quoted(name)} IS NULL))")
+        column = f"l.{quoted(name)}"
+        same = f"list_contains(string_split({column}, '{BETWEEN}'), ?)" if name == NAMES else f"{column} = ?"
+        parts.append(f"({same} OR (? AND {column} IS NULL))")
         given += [value, value == NONE]
     for name, (low, high) in filters.spans.items():
         for sign, bound in ((">=", low), ("<=", high)):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NAMES, BETWEEN = "datasets", ", "  # the column that has several names, each of which it is filtered by
 # The first decision that dropped a row; the alphabet is the order of the stages of one row.
 DROPPED_BY = """
     SELECT row_id, min(stage) AS stage, min_by(drop_reason(stage, reason, evidence).kind, stage) AS reason

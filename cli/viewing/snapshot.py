@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from cli.viewing.listings import LISTINGS, Listing, listing_select
+from cli.viewing.listings import BETWEEN, LISTINGS, NAMES, Listing, listing_select
 from curate.storage.damage import damage_in
 from curate.storage.named_views import EVERYTHING, NAMED, create_named
 from curate.storage.sql_views import CONFIG, connect
@@ -161,8 +161,12 @@ def _span(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> tuple[
 
 
 def _values(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> list[tuple[Any, int]]:
-    """Return the most frequent values of a column, with how many rows have them; one more than are offered."""
-    query = f"SELECT {name}, count(*) FROM {listing.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES + 1}"
+    """Return the most frequent values of a column, with how many rows have them; one more than are offered.
+
+    Of a column of several names, each name is a value.
+    """
+    column = f"unnest(coalesce(string_split({name}, '{BETWEEN}'), [NULL]))" if name == NAMES else name
+    query = f"SELECT {column}, count(*) FROM {listing.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES + 1}"
     return con.execute(query).fetchall()
 
 

@@ -61,7 +61,8 @@ class Viewer:
         is_part = part is not None and request.headers.get("hx-request") == "true"
         is_part = is_part and request.headers.get("hx-history-restore-request") != "true"
         template = self._templates.get_template(part if is_part and part else name)
-        shared = {"tables": LISTINGS.values(), "pages": self.pages, "here": request.url.path, "store": self.store.path}
+        shared = {"tables": LISTINGS.values(), "pages": self.pages, "here": request.url.path, "store": self.store.path,
+                  "behind": self.current.is_behind}  # fmt: skip
         answer = HTMLResponse(template.render({**shared, **values}), status)
         answer.headers["vary"] = "HX-Request"  # a part is no page for the browser's history
         return answer

@@ -109,18 +109,19 @@ def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFram
     """Return the counts of each table and dataset, and the rows that entered, left or moved."""
     counts, changed = [], []
     held, holds = _keyed(old), _keyed(new)
-    dropped = dropping_decisions(new)
+    dropped = _dropping(new)
     gone = _gone(holds)
     for what in dict.fromkeys([*held, *holds]):
         a, b = held.get(what, EMPTY), holds.get(what, EMPTY)
         entered, left = b.join(a, on="row_id", how="anti"), a.join(b, on="row_id", how="anti")
         both = b.join(a.select("row_id", earlier="split"), on="row_id")
         moved = both.filter(pl.col("split").ne_missing(pl.col("earlier")))
+        told = dropped.filter(_is_of(what)).unique("row_id", keep="first", maintain_order=True)
         lost = gone if what in holds else pl.lit(f"its {what.partition(' ')[0]} is gone")
         counts.append((what, a.height, b.height, entered.height, left.height, moved.height))
         for change, rows in (("entered", entered), ("left", left), ("moved", moved)):
             whys = rows.select("row_id", "ids", "text").explode("ids", empty_as_null=True)
-            whys = whys.join(dropped, left_on="ids", right_on="row_id", how="left", maintain_order="left")
+            whys = whys.join(told, left_on="ids", right_on="row_id", how="left", maintain_order="left")
             first = whys.group_by("row_id", maintain_order=True).agg(
                 pl.col("text").first(),
                 pl.coalesce(pl.col("why").drop_nulls().first(), lost if change == "left" else None),
@@ -173,13 +174,27 @@ def _keyed(stages: list[Stage]) -> dict[str, pl.DataFrame]:
 
 def dropping_decisions(stages: list[Stage]) -> pl.DataFrame:
     """Return the first decision that dropped each row, as ``why``."""
-    empty = pl.DataFrame(schema={"row_id": pl.String, "why": pl.String})
-    found = [
-        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}, by {}", "reason", "stage"))
-        for stage in stages
-        if stage.rows("decisions")
-    ]
-    return pl.concat([empty, *found]).unique("row_id", keep="first", maintain_order=True)
+    return _dropping(stages).select("row_id", "why").unique("row_id", keep="first", maintain_order=True)
+
+
+def _dropping(stages: list[Stage]) -> pl.DataFrame:
+    """Return the decisions that dropped rows, in the order of the stages: ``row_id``, ``why``, ``stage``."""
+    empty = pl.DataFrame(schema=dict.fromkeys(("row_id", "why", "stage"), pl.String))
+    why = pl.format("{}, by {}", "reason", "stage")
+    read = (stage.read("decisions") for stage in stages if stage.rows("decisions"))
+    return pl.concat(
+        [
+            empty,
+            *(rows.filter(~pl.col("kept")).select("row_id", "stage", why=why).select(empty.columns) for rows in read),
+        ]
+    )
+
+
+def _is_of(what: str) -> pl.Expr:
+    """Return whether a decision is of all rows, or of this dataset: another dataset's says nothing of its rows."""
+    kind, _, name = what.partition(" ")
+    of_any = ~pl.col("stage").str.starts_with("datasets.")
+    return of_any | pl.col("stage").str.starts_with(f"datasets.{name}.") if kind == "dataset" else of_any
 
 
 def _scores(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:

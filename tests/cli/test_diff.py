@@ -118,3 +118,15 @@ def test_a_score_that_moved_is_shown(two, tmp_path):
     assert found["scores"] == [{"scorer": "has", "rows": 1, "moved": 1, "mean_before": 1.0, "mean_after": 0.0}]
     (moved,) = found["moves"]
     assert (moved["before"], moved["after"]) == (1.0, 0.0) and moved["row_id"].startswith("c_")
+
+
+def test_a_row_left_by_a_decision_of_its_own_dataset(tmp_path):
+    for least in (2, 4):
+        (tmp_path / "a.yaml").write_text(
+            (RECIPE % least).replace("{sft:", "{first: {type: sft, where: length > 7}, sft:")
+        )
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        assert call(tmp_path, "run", "a.yaml").code == 0
+    found = json.loads(call(tmp_path, "diff", "--json").out)["rows"]
+    left = [(row["what"], row["why"]) for row in found if row["change"] == "left"]
+    assert left == [("dataset sft", "not: length > 4, by datasets.sft.where")] * 2

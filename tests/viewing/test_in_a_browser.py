@@ -122,6 +122,19 @@ def test_a_slider_takes_rows_out_and_lets_them_in_again(page):
     assert page.url.endswith("/candidates")
 
 
+def test_keys_go_from_a_slider_to_the_search_and_to_rows(page):
+    slider = page.locator(".slider input").first
+    slider.focus()
+    page.keyboard.press("/")
+    page.keyboard.type("rhine")
+    wait_for(page, 3)
+    page.keyboard.press("Escape")
+    assert page.locator("[name=q]").input_value() == "rhine"
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("tr.at").get_attribute("data-label-id") == ids(page)[0]
+
+
 def test_rows_are_labelled_with_keys_and_open_with_their_labels(page, served):
     store, address, _ = served
     for key in ("ArrowDown", "k"):

@@ -2,16 +2,18 @@
 
 import json
 import re
+import threading
 
 import pytest
 
 from curate.storage.hand_labels import HandLabel, add_label
-from tests.optional import needs
+from tests.optional import Lazy, needs
 from tests.storage.asked import candidate, prompt, record, score, write
 from tests.viewing.tiny_store import HOSTILE
 from tests.viewing.visiting import HERE, text, visited
 
 pytestmark = needs("starlette", "httpx", "jinja2")
+current = Lazy("cli.viewing.current")
 
 
 def ids(answer):
@@ -73,6 +75,14 @@ def test_values_are_bound_not_written_into_sql(client):
         answer = client.get("/candidates", params={"is.model": value, "q": value})
         assert (answer.status_code, ids(answer)) == (200, [])
     assert len(ids(client.get("/candidates"))) == 6
+
+
+def test_a_row_in_several_datasets_is_found_by_each(client):
+    answer = client.get("/candidates")
+    options = re.findall(r'<option value="([^"]*)">[^<]*\((\d+)\)', answer.text.partition('name="is.datasets"')[2])
+    assert {("sft", "1"), ("dpo", "2"), ("(none)", "4")} <= {*options}
+    assert ids(client.get("/candidates?is.datasets=dpo")) == ["c_10", "c_12"]
+    assert ids(client.get("/candidates?is.datasets=sft")) == ["c_10"]
 
 
 def test_htmx_gets_the_rows_and_the_address_that_says_the_same(client):
@@ -160,22 +170,42 @@ def test_a_scorer_may_have_any_name(store):
 
 
 def test_a_new_stage_and_labels_of_others_come_into_the_tables(store, monkeypatch):
-    monkeypatch.setattr("cli.viewing.current.OFTEN", 0.0)
-    monkeypatch.setattr("cli.viewing.current.REST", 0.0)
+    often(monkeypatch, patience=60.0)
     with visited(store) as client:
         assert len(ids(client.get("/candidates"))) == 6
         add_label(store, HandLabel("c_11", "keep"))
         assert ids(client.get("/candidates?by_hand=keep")) == ["c_11"]
-        stage = write(store, "completions.generate.more", "h", completions=[candidate("c_99", "p_2", "New.", 9)])
-        run = json.loads((store.path / "runs" / "20261130-000000-000-tiny.json").read_text())
-        used = [one for one in store.whole_stages() if one.path.name in [s["path"] for s in run["stages"]]]
-        record(store, "20261130-000001-000-tiny", *used, stage)
-        for _ in range(200):
-            if "c_99" in ids(client.get("/candidates?by_hand=none")):
-                break
-            client.app.state.viewer.current.wait()
-        assert "c_99" in ids(client.get("/candidates"))
+        grow(store)
+        assert "c_99" in ids(client.get("/candidates?by_hand=none"))
         assert ids(client.get("/candidates?by_hand=keep")) == ["c_11"]
+
+
+def test_a_page_of_a_store_that_is_read_again_says_so(store, monkeypatch):
+    often(monkeypatch, patience=0.0)
+    go_on, make = threading.Event(), current.make_snapshot
+    with visited(store) as client:
+        assert "being read" not in text(client.get("/candidates"))
+        monkeypatch.setattr("cli.viewing.current.make_snapshot", lambda store: (go_on.wait(60), make(store))[1])
+        grow(store)
+        shown = client.get("/candidates")
+        assert "It is being read" in text(shown) and "c_99" not in ids(shown)
+        go_on.set()
+        client.app.state.viewer.current.wait()
+        assert "c_99" in ids(client.get("/candidates"))
+
+
+def often(monkeypatch, *, patience):
+    """Look at the store at each page, and wait so many seconds for what is new."""
+    for name, value in (("OFTEN", 0.0), ("REST", 0.0), ("PATIENCE", patience)):
+        monkeypatch.setattr(f"cli.viewing.current.{name}", value)
+
+
+def grow(store):
+    """Record a run of the same recipe that has a candidate more."""
+    stage = write(store, "completions.generate.more", "h", completions=[candidate("c_99", "p_2", "New.", 9)])
+    run = json.loads((store.path / "runs" / "20261130-000000-000-tiny.json").read_text())
+    used = [one for one in store.whole_stages() if one.path.name in [s["path"] for s in run["stages"]]]
+    record(store, "20261130-000001-000-tiny", *used, stage)
 
 
 def test_damage_is_named_and_other_tables_are_shown(store):

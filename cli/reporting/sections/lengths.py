@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 MOST_SCORERS = 8
 SAMPLED = 4_000  # candidates whose rank correlation is computed
 BINS = 25  # odd: the middle one has the answers that are as long
+# Of labels by hand nothing is told: they are of the few rows that a person chose to look at.
 QUERY = """
 WITH measured AS (
     SELECT s.scorer, s.value, length(c.response) AS length,
            ntile(10) OVER (PARTITION BY s.scorer ORDER BY length(c.response), c.completion_id) AS part
     FROM scores AS s JOIN completions AS c ON c.completion_id = s.row_id
-    WHERE s.value IS NOT NULL AND isfinite(s.value) AND c.response IS NOT NULL
+    WHERE s.value IS NOT NULL AND isfinite(s.value) AND c.response IS NOT NULL AND s.scorer <> 'by_hand'
 )
 SELECT scorer, part, avg(length) AS length, avg(value) AS mean, count(*) AS n FROM measured
 GROUP BY ALL ORDER BY scorer, part

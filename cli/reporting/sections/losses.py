@@ -25,10 +25,10 @@ FROM row_losses WHERE training_id = ? AND phase = 'train' AND loss IS NOT NULL A
 GROUP BY 1 ORDER BY last DESC, row_id LIMIT ?
 """
 TEXTS = """
-SELECT prompt::VARCHAR AS prompt, completion::VARCHAR AS completion FROM sft WHERE row_id = ?1
-UNION ALL SELECT prompt::VARCHAR, chosen::VARCHAR FROM preferences WHERE row_id = ?1
-UNION ALL SELECT prompt::VARCHAR, completion::VARCHAR FROM unpaired WHERE row_id = ?1
-UNION ALL SELECT prompt::VARCHAR, ground_truth FROM rl_prompts WHERE row_id = ?1 LIMIT 1
+SELECT prompt::VARCHAR AS prompt, completion::VARCHAR AS completion, NULL AS truth FROM sft WHERE row_id = ?1
+UNION ALL SELECT prompt::VARCHAR, chosen::VARCHAR, NULL FROM preferences WHERE row_id = ?1
+UNION ALL SELECT prompt::VARCHAR, completion::VARCHAR, NULL FROM unpaired WHERE row_id = ?1
+UNION ALL SELECT prompt::VARCHAR, '[]', coalesce(ground_truth, '') FROM rl_prompts WHERE row_id = ?1 LIMIT 1
 """
 
 
@@ -62,4 +62,4 @@ def _said(first: float, last: float) -> str:
 
 def _texts(con: "duckdb.DuckDBPyConnection", row_id: str) -> dict[str, Any]:
     found = rows(con, TEXTS, [row_id])
-    return found[0] if found else {"prompt": None, "completion": None}
+    return found[0] if found else {"prompt": None, "completion": None, "truth": None}

@@ -44,6 +44,7 @@ def scores(con: "duckdb.DuckDBPyConnection") -> Section | None:
     if not found:
         return None
     by_scorer = {name: list(held) for name, held in groupby(found, key=lambda row: row["scorer"])}
+    by_scorer |= {"by_hand": by_scorer.pop("by_hand")} if "by_hand" in by_scorer else {}  # last: of few rows
     cards = [
         _card(place, scorer, held, failed.get(scorer, 0))
         for place, (scorer, held) in enumerate([*by_scorer.items()][:MOST_SCORERS])

@@ -101,11 +101,12 @@ def _end(row: dict[str, Any], at: int) -> str:
 
 def _title(shown: list[dict[str, Any]]) -> str:
     row = next((row for row in shown if len(_points(row, "loss")) > 1), shown[0])
-    points = _points(row, "loss")
+    metric = "reward" if len(_points(row, "reward")) > 1 else "loss"  # the loss of GRPO is about 0 at every step
+    points = _points(row, metric)
     if len(points) < 2:
         return f"{counted(len(shown), 'training')}, of which none has a curve"
     return (
-        f"{label(row['name'], 30)} ({row['trainer']}): loss {figure(points[0][1], 2)} → {figure(points[-1][1], 2)} in "
+        f"{label(row['name'], 30)} ({row['trainer']}): {metric} {figure(points[0][1], 2)} → {figure(points[-1][1], 2)} in "
         f"{counted(int(points[-1][0]), 'step')}"
     )
 

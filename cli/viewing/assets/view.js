@@ -101,7 +101,8 @@
   const chooseAgain = (address) => { if (address) choose(rows().find((row) => row.dataset.href.split("?")[0] === address)); };
 
   // Keys ------------------------------------------------------------------------------------------------------------
-  const typing = (target) => target.matches?.("textarea, select, input:not([type=checkbox], [type=radio], [type=button])");
+  const typing = (target) => target.matches?.("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=range])");
+  const moves = (key) => key.startsWith("Arrow") || ["Home", "End", "PageUp", "PageDown"].includes(key); // a slider, if one has the focus
   const shared = { "/": () => one("input[type=search]")?.focus(), "?": () => one("#keys").showModal() };
   const inTable = {
     ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: () => open(at()),
@@ -129,12 +130,20 @@
       event.preventDefault();
       return;
     }
-    if (event.key === "Escape" && typing(event.target)) {
+    if (event.key === "Escape" && event.target.matches?.("textarea, select, input")) {
+      event.preventDefault(); // or a search would be emptied
       event.target.blur();
       leave();
       return;
     }
+    if (event.key === "ArrowDown" && event.target.matches?.("input[type=search]")) {
+      event.target.blur();
+      step(1);
+      event.preventDefault();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.target.matches?.("[type=range]") && moves(event.key)) return;
     if (event.key === "Enter" && event.target.closest?.("a, button, summary")) return;
     const action = keys()[event.key] ?? shared[event.key];
     if (!action) return;
@@ -165,7 +174,7 @@
     one("#sort").value = name;
     one("#filters").dispatchEvent(new Event("sorted"));
   };
-  const takeBack = async (button) => { if (await give({ row_id: button.dataset.clear, label: "clear" }, null)) button.closest("tr").remove(); };
+  const takeBack = async (button) => { if (await give({ row_id: button.dataset.clear, label: "clear" }, null)) location.reload(); }; // other labels of the row go too
   document.addEventListener("submit", async (event) => {
     const name = event.target.dataset?.form;
     if (!name) return;
