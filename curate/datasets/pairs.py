@@ -231,8 +231,9 @@ def _worse_by_hand(
             known = known.join(ids.rename({"completion_id": side, "at": f"{side}_at"}), on=side)
         better, other = known["better_at"].to_numpy(), known["worse_at"].to_numpy()
         size = candidates.frame.height
-        worse &= ~np.isin(left * size + right, better * size + other)
-        worse |= np.isin(left * size + right, other * size + better)
+        proposed = left.astype(np.int64) * size + right  # row numbers of 32 bits would overflow
+        worse &= ~np.isin(proposed, better * size + other)
+        worse |= np.isin(proposed, other * size + better)
     return worse
 
 
