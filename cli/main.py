@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, completion, diff, doctor, export_model, query, run, train
+from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
@@ -22,7 +22,8 @@ from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, diff, agree, doctor, completion)  # the commands
+MODULES = (run, train, compare, chat, export_model, query, export, diff, agree, doctor, completion)  # the commands
+EXPORTS = (["export"], ["export-model"])  # what they write is whole, or not there
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}
@@ -120,7 +121,7 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] == ["chat"]:
         return "stopped"
-    if arguments[:1] == ["export-model"]:
+    if arguments[:1] in EXPORTS:
         return "stopped; nothing is kept of the export"
     return "stopped; finished work is kept: run the same command again to continue"
 
@@ -138,7 +139,7 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if damage is not None:
         fail(printable(damage), 2, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
-        kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
+        kept = "nothing is kept of the export" if arguments[:1] in EXPORTS else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
     package = missing_package(error)
     if package is not None:
