@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.version import VERSION
+
 TEXT, NUMBER, INTEGER, FLAG, JSON = "string", "float64", "int64", "bool", "json"
 JSONS = [JSON]
 Type = str | list[Any] | Mapping[str, Any]
@@ -17,9 +19,10 @@ _ARROW = {TEXT: pa.string(), NUMBER: pa.float64(), INTEGER: pa.int64(), FLAG: pa
 
 
 def arrow_schema(columns: Mapping[str, Type]) -> pa.Schema:
-    """Return the schema of columns; its metadata has their features."""
+    """Return the schema of columns; its metadata has their features, and that gristmill wrote it."""
     fields = [pa.field(name, _arrow(kind)) for name, kind in columns.items()]
-    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features(columns)}})})
+    told = {"huggingface": json.dumps({"info": {"features": features(columns)}}), "gristmill": VERSION}
+    return pa.schema(fields, told)
 
 
 def features(columns: Mapping[str, Type]) -> dict[str, Any]:

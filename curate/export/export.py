@@ -24,6 +24,8 @@ from curate.export.written import check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
+from schemas.exported import HASH, SIDES, content_hash
+from schemas.json_text import parse
 from schemas.version import VERSION
 
 HIDDEN = ("dataset", "split")  # columns that say nothing in an export: files are by split
@@ -151,7 +153,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     writing = None
     for frame in dataset_batches(store, found.recipe, found.table, found.stage):
         if writing is None:
-            about.columns = [name for name in frame.columns if name not in empty]
+            about.columns = [name for name in frame.columns if name not in empty] + [HASH]
             columns = module.columns(found.kind, about.columns) if hasattr(module, "columns") else {}
             splits = found.stage.read(found.table, ["split"])["split"].fill_null("train")
             ordered = sorted(splits.unique(maintain_order=True), key=lambda split: split != "train")
@@ -170,6 +172,8 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
         split: sorted(file.relative_to(folder).as_posix() for file in folder.glob(pattern.format(split=split)))
         for split in about.splits
     }
+    gone = [name for name in about.columns if name not in getattr(module, "HOLDS", about.columns)]
+    about.notes += [f"all rows are without {', '.join(gone)}: the format has no place for them"] if gone else []
     about.notes += [f"the split {old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
 
 
@@ -203,10 +207,17 @@ def _rows(writing: _Writing, frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
     keep = writing.about.columns
     for one in frame.iter_rows(named=True):
         split = writing.names[one["split"]]
-        row = {name: one[name] for name in keep}
+        row = {name: one[name] for name in keep if name != HASH}
+        if HASH in keep:
+            row[HASH] = _hash(writing.about.kind, row)
         if getattr(writing.format, "PLACES", False):
             row |= {"split": split, "index": writing.rows[split]}
         yield {"split": split, "row": row}
+
+
+def _hash(kind: str, row: dict[str, Any]) -> str:
+    parts = {name: parse(row[name]) if row.get(name) else None for name in ("prompt", *SIDES[kind], "tools")}
+    return content_hash(kind, row, parts, row.get("ground_truth"))
 
 
 def _write_refused(store: Store, found: Found, folder: Path) -> int:

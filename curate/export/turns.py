@@ -9,7 +9,7 @@ from schemas.learnt_turns import MARK_KEYS, is_learnt, mark_name
 
 KNOWN = {"role", "content", "name", "tool_call_id", "tool_calls", "reasoning_content"}
 TRACES, MARKS, FURTHER = "reasoning traces", "marks of turns that are not learnt", "further keys of turns"
-IDS, TOOLS, TRUTHS, SEVERAL = "ids of tool calls", "tools", "ground truths", "an answer of several turns"
+IDS, TOOLS, SEVERAL = "ids of tool calls", "tools", "an answer of several turns"
 Turn = dict[str, Any]
 
 

@@ -19,6 +19,7 @@ from schemas.yaml_text import yaml_text
 
 KINDS = ("sft", "preference", "unpaired")
 SINK = "jsonl"
+HOLDS = ("row_id", "prompt", "completion", "chosen", "rejected", "tools", "label")
 MARK = ("train", False)
 CALLS, NOT_PLAIN = "a tool call, of which axolotl's DPO keeps the text only", "not one question and one text"
 

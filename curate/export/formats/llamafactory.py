@@ -23,6 +23,7 @@ from schemas.learnt_turns import is_learnt
 
 KINDS = ("sft", "preference", "unpaired")
 SINK = "jsonl"
+HOLDS = ("row_id", "prompt", "completion", "chosen", "rejected", "tools", "label")
 ODD, EVEN = ("human", "observation"), ("gpt", "function_call")  # what LLaMA-Factory takes at odd and even places
 NOT_IN_TURN = "turns that do not alternate, which LLaMA-Factory skips"
 BESIDE = "texts beside tool calls"

@@ -4,10 +4,13 @@ import shlex
 from typing import Any
 
 from curate.export.about import About
-from curate.export.turns import SEVERAL, TRUTHS, open_ai_turns, turns_of
+from curate.export.turns import SEVERAL, open_ai_turns, turns_of
 
 KINDS = ("sft", "preference", "unpaired", "prompt")
 SINK = "jsonl"
+HOLDS = (
+    "row_id", "prompt", "completion", "chosen", "rejected", "tools", "label", "ground_truth", "metadata",
+)  # fmt: skip
 MARK = ("loss", False)
 CALLS = "a worse answer that calls tools"
 
@@ -31,9 +34,8 @@ def row(kind: str, one: dict[str, Any], form: bool = False) -> tuple[dict[str, A
     if kind == "unpaired":
         made["label"] = one["label"]
     if kind == "prompt":
-        made |= {"ground_truth": one.get("ground_truth"), "solution": one.get("ground_truth")}
-    elif one.get("ground_truth") is not None:
-        lost = (*lost, TRUTHS)
+        made["solution"] = one.get("ground_truth")  # the name that its rewards read
+    made |= {name: one[name] for name in ("ground_truth", "metadata") if name in one}
     return {**made, "row_id": one["row_id"]}, tuple(sorted(set(lost)))
 
 

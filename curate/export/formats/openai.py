@@ -9,6 +9,7 @@ from curate.export.turns import SEVERAL, Turn, open_ai_turns, turns_of
 
 KINDS = ("sft", "preference")
 SINK = "jsonl"
+HOLDS = ("prompt", "completion", "chosen", "rejected", "tools")
 MARK = ("weight", 0)
 NO_ID = "a tool call without an id"
 

@@ -15,6 +15,7 @@ from schemas.learnt_turns import is_learnt
 
 KINDS = ("sft", "prompt")
 SINK = "parquet"
+HOLDS = ("row_id", "prompt_id", "prompt", "completion", "tools", "ground_truth", "metadata", "source")
 PLACES = True  # its rows say their split and their place in it
 CALLS, NO_TRUTH = "a tool call, which verl's plain messages have no place for", "no ground truth"
 PLAIN = [{"role": TEXT, "content": TEXT}]
