@@ -26,7 +26,7 @@ CALL = {
 }
 # Rows of every sort: plain, with a system text, Chinese, reasoning, several turns, tools that are called, a mark.
 SFT = [
-    {"prompt": "Name a river.", "completion": "The Po.", "ground_truth": "Po", "metadata": {"from": "a", "n": [1, None]}},
+    {"prompt": "Name a river.", "completion": "The Po.", "ground_truth": "Po", "metadata": {"a": [1, None]}},
     {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "你好吗？"},
                   {"role": "assistant", "content": "我很好。", "reasoning_content": "先想一想\nthen say it"}]},
     {"messages": [{"role": "user", "content": "One."}, {"role": "assistant", "content": "1", "weight": 0},
@@ -37,7 +37,7 @@ SFT = [
                     {"role": "assistant", "content": "21 degrees, “mild” 🌤\u2028\ttab"}]},
 ]  # fmt: skip
 PAIRS = [
-    {"prompt": "Name a river.", "chosen": "The Po.", "rejected": "Rome", "chosen_model": "big", "rejected_model": "small"},
+    {"prompt": "Name a river.", "chosen": "The Po.", "rejected": "Rome", "chosen_model": "b", "rejected_model": "s"},
     {"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "河流？"}],
      "chosen": [{"role": "assistant", "content": "长江", "reasoning_content": "想"}],
      "rejected": [{"role": "assistant", "content": "一座山"}]},
