@@ -1,10 +1,13 @@
-"""JSON Lines: ``data/SPLIT.jsonl``, a row a line."""
+"""JSON Lines: ``data/SPLIT.jsonl``, a row a line, also for readers that take other characters for line ends."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+# Characters that end lines for some readers. They stand in texts alone, where JSON may have them escaped.
+ENDS = [(sign.encode(), json.dumps(sign)[1:-1].encode()) for sign in "\x85\u2028\u2029"]
 NAMES = "data/{split}.jsonl"
 
 
@@ -20,7 +23,10 @@ class Sink:
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Write rows, in their order."""
-        self._file.write(self._encoder.encode_lines(rows))
+        text = self._encoder.encode_lines(rows)
+        for sign, escaped in ENDS:
+            text = text.replace(sign, escaped)
+        self._file.write(text)
 
     def close(self) -> None:
         """End the file."""
