@@ -122,6 +122,8 @@ def _stopped(arguments: list[str]) -> str:
     if arguments[:1] == ["chat"]:
         return "stopped"
     if arguments[:1] in EXPORTS:
+        if any(one.split("=")[0] == "--push" for one in arguments):
+            return "stopped; run the same command again: a whole folder is kept, and only what the hub has not is sent"
         return "stopped; nothing is kept of the export"
     return "stopped; finished work is kept: run the same command again to continue"
 

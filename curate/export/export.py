@@ -172,7 +172,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
         split: sorted(file.relative_to(folder).as_posix() for file in folder.glob(pattern.format(split=split)))
         for split in about.splits
     }
-    gone = [name for name in about.columns if name not in getattr(module, "HOLDS", about.columns)]
+    gone = [name for name in about.columns if name not in (*getattr(module, "HOLDS", about.columns), HASH)]
     about.notes += [f"all rows are without {', '.join(gone)}: the format has no place for them"] if gone else []
     about.notes += [f"the split {old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
 

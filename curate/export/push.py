@@ -5,7 +5,7 @@ card goes last. A token is huggingface_hub's affair; it is in no message.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,9 +92,11 @@ def _groups(folder: Path, names: list[str]) -> Iterator[list[str]]:
 
 def _remote_files(api: "HfApi", repository: str) -> dict[str, str]:
     """Return the files of a data set with what the hub knows them by: SHA-256 of large ones, Git's hash of others."""
+    from huggingface_hub.hf_api import RepoFile
+
     found = {}
     for entry in api.list_repo_tree(repository, recursive=True, repo_type="dataset"):
-        if hasattr(entry, "blob_id"):
+        if isinstance(entry, RepoFile):
             found[entry.path] = entry.lfs.sha256 if entry.lfs else entry.blob_id
     return found
 
@@ -111,7 +113,7 @@ def _hashes(file: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def _hub_errors(repository: str) -> Iterator[None]:
+def _hub_errors(repository: str) -> Generator[None]:
     """Raise every error of the hub's library in one line, without the token."""
     try:
         yield

@@ -68,6 +68,12 @@ def empty_columns(store: Store, recipe: str, table: str, stage: Stage) -> list[s
     return [name for name, count in counts.items() if not count]
 
 
+def first_prompts(table: str, stage: Stage, count: int) -> list[str]:
+    """Return the prompts of a dataset's first rows, as JSON text."""
+    files = stage.files(table)
+    return pl.scan_parquet(files[:1]).select("prompt").head(count).collect()["prompt"].to_list() if files else []
+
+
 def _known(con: duckdb.DuckDBPyConnection, table: str, ids: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each row of ``ids`` with what is known of its prompt and its answers."""
     con.register("ids", ids.with_row_index("n"))

@@ -1,6 +1,7 @@
 """What reads an export: ``datasets``, Polars, DuckDB, and TRL's trainers and command line."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_polars_and_duckdb_see_json(tmp_path):
 
     shard = exported(tmp_path, "sft", "hub") / "data/train-00000-of-00001.parquet"
     assert pl.read_parquet(shard)["ground_truth"].to_list() == ["Po", None, None, None]
-    found = duckdb.sql(f"SELECT typeof(completion), completion[1] ->> '$.content' FROM '{shard}' LIMIT 1").fetchall()
+    query = f"SELECT typeof(completion), completion[1] ->> '$.content' FROM '{shard}' LIMIT 1"
+    found = duckdb.connect().execute(query).fetchall()
     assert found == [("JSON[]", "The Po.")]
 
 
@@ -72,9 +74,8 @@ def test_trl_reads_the_yaml_and_prepares_the_rows(tmp_path, tiny, monkeypatch, k
     settings = ["--config", str(path), "--use_cpu", "--bf16", "false", "--report_to", "none", "--output_dir", "t"]
     settings += ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
     settings += ["--num_generations", "2"] if kind == "prompt" else []
-    script, arguments, _ = TrlParser([ScriptArguments, config]).parse_args_and_config(
-        settings, return_remaining_strings=True
-    )
+    parser: Any = TrlParser((ScriptArguments, config))  # ty: ignore[invalid-argument-type]
+    script, arguments, _ = parser.parse_args_and_config(settings, return_remaining_strings=True)
     rows = load_dataset(script.dataset_name, split=script.dataset_train_split)
     trainer = make_trainer(kind, str(tiny), arguments, rows)
     batch = next(iter(trainer.get_train_dataloader()))

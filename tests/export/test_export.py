@@ -21,7 +21,9 @@ def export(folder, *more):
 
 
 def head(card):
-    return YAML(typ="safe", pure=True).load(re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)[1])
+    found = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    assert found is not None
+    return YAML(typ="safe", pure=True).load(found[1])
 
 
 def test_the_card_says_what_it_is_and_where_it_is_from(tmp_path):
@@ -66,7 +68,7 @@ def test_what_we_did_not_write_is_not_replaced(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"kept", "mine", "out"}
 
 
-def test_a_link_to_a_store_or_a_name_with_control_characters_is_refused(tmp_path):
+def test_a_folder_in_a_store_or_with_an_odd_name_is_refused(tmp_path):
     of_kind(tmp_path / "kept", "sft")
     (tmp_path / "link").symlink_to(tmp_path / "kept/store")
     for name in ("kept/store/out", "link/out", "kept"):

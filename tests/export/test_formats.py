@@ -25,21 +25,28 @@ def row(prompt=ASKED, **more):
     return {"row_id": "r_1", "prompt": json.dumps(prompt), **given}
 
 
+def held(format, kind, one, form=False):
+    """The format's row, which it has, and what that loses."""
+    made, lost = format.row(kind, one, form)
+    assert made is not None
+    return made, lost
+
+
 def test_openai_writes_arguments_as_text_and_marks_as_weights():
-    made, lost = openai.row("sft", row(UNLEARNT, completion=CALLED, tools=TOOLS))
+    made, lost = held(openai, "sft", row(UNLEARNT, completion=CALLED, tools=TOOLS))
     assert made["messages"][1]["weight"] == 0 and made["tools"] == TOOLS and lost == ()
     call = made["messages"][3]["tool_calls"][0]
     assert call == {**CALL, "function": {"name": "weather", "arguments": '{"city":"北京","n":1.5}'}}
 
 
 def test_openai_has_no_place_for_traces():
-    made, lost = openai.row("sft", row(completion=THOUGHT))
+    made, lost = held(openai, "sft", row(completion=THOUGHT))
     assert made["messages"][-1] == {"role": "assistant", "content": "21."} and lost == ("reasoning traces",)
 
 
 def test_openai_takes_pairs_of_one_turn_each():
     good, bad = THOUGHT, [{"role": "assistant", "content": "No."}]
-    made, lost = openai.row("preference", row(chosen=good, rejected=bad, tools=TOOLS))
+    made, lost = held(openai, "preference", row(chosen=good, rejected=bad, tools=TOOLS))
     assert made["input"] == {"messages": ASKED, "tools": TOOLS, "parallel_tool_calls": True}
     assert made["preferred_output"] == [{"role": "assistant", "content": "21."}]
     assert made["non_preferred_output"] == bad and lost == ("reasoning traces",)
@@ -62,7 +69,7 @@ def test_openai_leaves_out_calls_without_an_id():
 def test_llamafactory_has_alpaca_for_one_question_and_one_text(kind, more, names):
     one = row([{"role": "system", "content": "Brief."}, *ASKED], **more)
     assert llamafactory.simpler(kind, one)
-    made, lost = llamafactory.row(kind, one, True)
+    made, lost = held(llamafactory, kind, one, True)
     assert {"instruction": "Weather?", "input": "", "system": "Brief.", **names}.items() <= made.items() and lost == ()
 
 
@@ -74,7 +81,7 @@ def test_llamafactory_has_sharegpt_for_all_else(one):
 
 
 def test_llamafactory_sharegpt_has_calls_and_observations():
-    made, lost = llamafactory.row("sft", row(completion=CALLED, tools=TOOLS))
+    made, lost = held(llamafactory, "sft", row(completion=CALLED, tools=TOOLS))
     assert [turn["from"] for turn in made["conversations"]] == ["human", "function_call", "observation", "gpt"]
     assert made["conversations"][1]["value"] == '{"name":"weather","arguments":{"city":"北京","n":1.5}}'
     assert json.loads(made["tools"]) == TOOLS and lost == ("ids of tool calls",)
@@ -87,40 +94,40 @@ def test_llamafactory_says_what_it_loses():
     twice = row([*ASKED, *ASKED], completion=THOUGHT)
     assert llamafactory.row("sft", twice) == (None, ("turns that do not alternate, which LLaMA-Factory skips",))
     developer = row([{"role": "developer", "content": "Brief."}, *ASKED], completion=CALLED[2:])
-    made, lost = llamafactory.row("sft", developer)
+    made, lost = held(llamafactory, "sft", developer)
     assert made["system"] == "Brief." and lost == ("the name of the developer's turn, which becomes the system's",)
 
 
 def test_axolotl_marks_turns_and_keeps_traces():
-    made, lost = axolotl.row("sft", row(UNLEARNT, completion=THOUGHT, tools=TOOLS))
+    made, lost = held(axolotl, "sft", row(UNLEARNT, completion=THOUGHT, tools=TOOLS))
     assert made["messages"][1]["train"] is False and made["messages"][-1] == THOUGHT[0] and lost == ()
     assert json.loads(made["tools"]) == TOOLS
 
 
 def test_axolotl_pairs_and_kto_are_plain():
     bad = [{"role": "assistant", "content": "No."}]
-    made, lost = axolotl.row("preference", row(chosen=THOUGHT, rejected=bad, tools=TOOLS))
+    made, lost = held(axolotl, "preference", row(chosen=THOUGHT, rejected=bad, tools=TOOLS))
     assert made["messages"] == ASKED and made["chosen"] == {"role": "assistant", "content": "21."}
     assert set(lost) == {"tools", "reasoning traces"}
     assert axolotl.row("preference", row(chosen=CALLED[:1], rejected=bad))[0] is None
-    made, lost = axolotl.row("unpaired", row(completion=bad, label=True))
+    made, lost = held(axolotl, "unpaired", row(completion=bad, label=True))
     assert made == {"system": "", "prompt": "Weather?", "completion": "No.", "label": True, "row_id": "r_1"}
     assert axolotl.row("unpaired", row(UNLEARNT, completion=bad, label=True))[0] is None
 
 
 def test_ms_swift_has_traces_in_the_text_and_losses_at_turns():
-    made, lost = ms_swift.row("sft", row(UNLEARNT, completion=THOUGHT))
+    made, lost = held(ms_swift, "sft", row(UNLEARNT, completion=THOUGHT))
     assert made["messages"][1]["loss"] is False and lost == ()
     assert made["messages"][-1]["content"] == "<think>\nLet me see.\n</think>\n\n21."
-    made, _ = ms_swift.row("preference", row(chosen=CALLED[2:], rejected=THOUGHT))
+    made, _ = held(ms_swift, "preference", row(chosen=CALLED[2:], rejected=THOUGHT))
     assert made["rejected_response"].endswith("21.") and made["messages"][-1] == CALLED[2]
     assert ms_swift.row("preference", row(chosen=THOUGHT, rejected=CALLED[:1]))[0] is None
-    assert ms_swift.row("prompt", row(ground_truth="4"))[0]["solution"] == "4"
+    assert held(ms_swift, "prompt", row(ground_truth="4"))[0]["solution"] == "4"
 
 
 def test_verl_has_a_reward_model_and_the_place_of_a_row():
     one = row(ground_truth="4", split="train", index=3, prompt_id="p_1", source="gsm8k", tools=TOOLS)
-    made, lost = verl.row("prompt", one)
+    made, lost = held(verl, "prompt", one)
     assert made["reward_model"] == {"style": "rule", "ground_truth": "4"} and made["data_source"] == "gsm8k"
     assert made["extra_info"]["index"] == 3 and made["prompt"] == ASKED and lost == ("tools",)
     assert verl.row("prompt", row(ground_truth=None)) == (None, ("no ground truth",))
@@ -134,9 +141,9 @@ def test_trl_says_which_turns_it_does_not_learn():
     )
     marked = [{**CALLED[0], "weight": 0}, *CALLED[1:]]
     assert trl.row("sft", row(UNLEARNT, completion=marked))[1] == ("marks of turns that are not learnt",)
-    assert trl.row("prompt", row(ground_truth="4"))[0]["solution"] == "4"
+    assert held(trl, "prompt", row(ground_truth="4"))[0]["solution"] == "4"
 
 
 def test_csv_says_that_empty_texts_are_lost():
-    made, lost = csv.row("unpaired", row(completion=THOUGHT, label=True, ground_truth=""))
+    made, lost = held(csv, "unpaired", row(completion=THOUGHT, label=True, ground_truth=""))
     assert made["label"] == "true" and lost == ("texts that are empty, which CSV cannot tell from missing ones",)

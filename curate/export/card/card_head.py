@@ -3,10 +3,13 @@
 from collections import Counter
 from typing import Any
 
+import polars as pl
+
 from curate.algorithms.text.language import detect
 from curate.export.about import About
 from curate.export.facts import Found
 from curate.export.licences import hub_licences
+from curate.storage.dataset_rows import first_prompts
 from curate.storage.stage import Stage
 from schemas.json_text import parse
 from schemas.yaml_text import yaml_text
@@ -67,20 +70,11 @@ def _pattern(names: list[str]) -> str:
 
 def row_languages(stage: Stage, table: str) -> list[str]:
     """Return the languages (ISO 639-1) of the first rows' prompts, the most frequent first; none where none is sure."""
-    import polars as pl
-
-    texts = pl.Series("text", [_last_text(text) for text in _first_prompts(stage, table)], dtype=pl.String)
+    texts = pl.Series("text", [_last_text(text) for text in first_prompts(table, stage, LOOKED_AT)], dtype=pl.String)
     found = detect(texts)
     sure = found.filter(pl.col("probability") >= SURE)["language"].drop_nulls().to_list()
     counts = Counter(sure)
     return [language for language, count in counts.most_common() if count >= max(1, SHARE * len(sure))]
-
-
-def _first_prompts(stage: Stage, table: str) -> list[str]:
-    import polars as pl
-
-    files = stage.files(table)
-    return pl.scan_parquet(files[:1]).select("prompt").head(LOOKED_AT).collect()["prompt"].to_list() if files else []
 
 
 def _last_text(prompt: str) -> str:

@@ -30,7 +30,8 @@ class Sink:
         if self._writer is None:
             self._shards.append(self._folder / f"{len(self._shards):05d}.part")
             self._writer = pa.ipc.new_stream(str(self._shards[-1]), self._schema)
-        self._writer.write_table(arrow_table(rows, self._schema))
+        for batch in arrow_table(rows, self._schema).to_batches():
+            self._writer.write_batch(batch)
         self._content.update(str(rows).encode("utf-8", "replace"))
         if self._shards[-1].stat().st_size >= self._shard:
             self._end_shard()
