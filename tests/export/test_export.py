@@ -15,6 +15,8 @@ from schemas.errors import UserError
 from tests.command import call, mistake
 from tests.exporting import KINDS, UNPAIRED, exported, of_kind, stored
 
+pytestmark = pytest.mark.slow  # makes stores: seconds for the file
+
 
 def export(folder, *more):
     return call(folder, "export", "d", *more, "--store", "kept/store")

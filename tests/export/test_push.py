@@ -14,6 +14,8 @@ from curate.sources.remote import hub_connection
 from tests.command import call, mistake
 from tests.exporting import of_kind
 
+pytestmark = pytest.mark.slow  # makes stores: seconds for the file
+
 TOKEN = "hf_secretsecretsecret"
 
 
