@@ -50,6 +50,7 @@ PROMPTS = [
     {"prompt": "2 + 2?", "ground_truth": "4"},
     {"prompt": "你好", "ground_truth": "", "metadata": {"a": {"b": None}}},
 ]
+JSON_COLUMNS = ("messages", "tools", "metadata", "prompt", "completion", "chosen", "rejected")
 KINDS = {
     "sft": (SFT, "{type: sft}"),
     "preference": (PAIRS, "{type: preference, select: recorded_pairs, by: preference}"),
@@ -103,14 +104,14 @@ def content(store: Store, *, ids: bool = True, truths: bool = True) -> dict[str,
     with connect(store) as con:
         for table, columns in queries.items():
             rows = con.sql(f"SELECT {columns} FROM {table}").fetchall()
-            names = [name for name in columns.split(", ")]
+            names = [name for name in columns.split(", ") if ids or not name.endswith("_id")]
+            places = [columns.split(", ").index(name) for name in names]
             found[table] = [
-                tuple(_parsed(value) for name, value in zip(names, row, strict=True) if ids or not name.endswith("_id"))
-                for row in rows
+                tuple(_parsed(name, row[at]) for name, at in zip(names, places, strict=True)) for row in rows
             ]
     return found
 
 
-def _parsed(value: object) -> object:
-    """Return JSON text as one text of its value, in which the order of keys and 1 and 1.0 differ."""
-    return json.dumps(json.loads(value)) if isinstance(value, str) and value[:1] in ("[", "{") else value
+def _parsed(name: str, value: object) -> object:
+    """Return a column's JSON text as one text of its value, in which the order of keys and 1 and 1.0 differ."""
+    return json.dumps(json.loads(value)) if isinstance(value, str) and name in JSON_COLUMNS else value

@@ -1,10 +1,16 @@
 """Each format's rows: what they hold, and what they lose, which is named."""
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from curate.export.formats import axolotl, csv, llamafactory, ms_swift, openai, trl, verl
+from curate.export.about import About
+from curate.export.formats import axolotl, csv, hub, jsonl, llamafactory, ms_swift, openai, trl, verl
+from curate.export.formats import datasets as saved
+from curate.sources.rows.exported_rows import exported_parts
 
 ASKED = [{"role": "user", "content": "Weather?"}]
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": {"city": "北京", "n": 1.5}}}
@@ -147,3 +153,63 @@ def test_trl_says_which_turns_it_does_not_learn():
 def test_csv_says_that_empty_texts_are_lost():
     made, lost = held(csv, "unpaired", row(completion=THOUGHT, label=True, ground_truth=""))
     assert made["label"] == "true" and lost == ("texts that are empty, which CSV cannot tell from missing ones",)
+
+
+def about(kind, format, *, form=False, folder="out"):
+    return About("d", kind, "r", format, Path("/x") / folder, form=form, splits={"train": 2, "test": 1},
+                 written={"train": ["data/train.jsonl"], "test": ["data/test.jsonl"]})  # fmt: skip
+
+
+def test_llamafactory_names_its_columns_for_each_type():
+    info = {kind: json.loads(llamafactory.files(about(kind, "llamafactory", form=True))["dataset_info.json"])["d"]
+            for kind in llamafactory.KINDS}  # fmt: skip
+    assert info["sft"]["columns"] == {
+        "system": "system",
+        "prompt": "instruction",
+        "query": "input",
+        "response": "output",
+    }
+    assert info["preference"]["ranking"] and info["preference"]["columns"]["rejected"] == "rejected"
+    assert info["unpaired"]["columns"]["kto_tag"] == "kto_tag" and info["sft"]["formatting"] == "alpaca"
+    talk = json.loads(llamafactory.files(about("sft", "llamafactory"))["dataset_info.json"])
+    assert talk["d"]["columns"] == {"system": "system", "messages": "conversations", "tools": "tools"}
+    assert talk["d"]["tags"]["function_tag"] == "function_call" and talk["d_test"]["file_name"] == "data/test.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("kind", "rl", "strategy"),
+    [
+        ("sft", None, "chat_template"),
+        ("preference", "dpo", "chat_template.default"),
+        ("unpaired", "kto", "chatml.ultra"),
+    ],
+)
+def test_axolotl_has_lines_to_paste(kind, rl, strategy):
+    lines = YAML(typ="safe", pure=True).load(axolotl.files(about(kind, "axolotl"))["axolotl.yaml"])
+    assert lines.get("rl") == rl and lines["datasets"][0]["type"] == strategy
+    assert lines["datasets"][0]["path"] == "out/data/train.jsonl"
+
+
+@pytest.mark.parametrize("format", (axolotl, csv, hub, jsonl, llamafactory, ms_swift, openai, saved, trl, verl))
+def test_the_line_that_trains_is_safe_in_a_shell(format):
+    """Whatever the folder is called: it is one word, or text within one."""
+    for kind in format.KINDS:
+        line = format.train(about(kind, "f", folder="a'; rm -rf $HOME; '\"b"))
+        assert not {"rm", ";", "$HOME"} & set(shlex.split(line.partition("  #")[0])), line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "not a list"}, {"tools": {"a": 1}}, {"ground_truth": 4}, {"completion": []}, {"label": "maybe"},
+        {"completion": [{"role": "user", "content": "x"}]}, {"prompt": [{"role": "user", "content": None}]},
+        {"completion": [{"role": "assistant", "content": "", "tool_calls": [{"name": "x"}]}]},
+        {"prompt": [{"role": "user", "content": "a", "name": 3}]}, {"row_id": "r_1"}, {"content_hash": None},
+    ],
+)  # fmt: skip
+def test_what_is_no_row_of_an_export_is_left_to_the_reader(change):
+    ids = {"row_id": f"r_{'0' * 20}", "prompt_id": f"p_{'0' * 20}", "content_hash": f"h_{'0' * 20}"}
+    one = {**ids, "prompt": ASKED, "completion": THOUGHT, "label": True}
+    found = exported_parts(one, {})
+    assert found is not None and found["candidates"][0].completion_id is None and found["prompt_id"] is None
+    assert exported_parts({**one, **change}, {}) is None

@@ -43,7 +43,7 @@ def sft_row(draw, further=True):
     turns = [{"role": "system", "content": draw(filled)}] if draw(st.booleans()) else []
     for _ in range(draw(st.integers(0, 2))):
         turns += [{"role": "user", "content": draw(filled)}, {"role": "assistant", "content": draw(filled)}]
-    turns.append({"role": "user", "content": draw(filled) * draw(st.sampled_from((1, 1, 2000)))})
+    turns.append({"role": "user", "content": draw(filled) * draw(st.sampled_from((1, 1, 300)))})
     turns[-1] |= {f"odd {draw(text)}": draw(value)} if further and draw(st.booleans()) else {}
     answer = {"role": "assistant", "content": draw(filled)}
     if draw(st.booleans()):
