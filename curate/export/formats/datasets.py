@@ -18,4 +18,4 @@ def files(about: About) -> dict[str, str]:
 
 def train(about: About) -> str:
     """Return the line that loads the folder."""
-    return f"python -c 'from datasets import load_from_disk; print(load_from_disk({quoted(about)}))'"
+    return f"python -c 'from datasets import load_from_disk; print(load_from_disk({quoted(about.folder.name)}))'"

@@ -35,9 +35,9 @@ def files(about: About) -> dict[str, str]:
 
 def train(about: About) -> str:
     """Return the line that loads the folder."""
-    return f"python -c 'from datasets import load_dataset; print(load_dataset({quoted(about)}))'"
+    return f"python -c 'from datasets import load_dataset; print(load_dataset({quoted(about.folder.name)}))'"
 
 
-def quoted(about: About) -> str:
-    """Return the folder's name as a text of Python, within single quotes of a shell."""
-    return json.dumps(about.folder.name).replace("'", "\\u0027")
+def quoted(text: str) -> str:
+    """Return a text as Python writes it, within single quotes of a shell."""
+    return json.dumps(text).replace("'", "\\u0027")

@@ -1,10 +1,10 @@
 """OpenAI's fine-tuning files, which Together and Fireworks read too: SFT, and DPO of one answer turn each."""
 
 import json
-import shlex
 from typing import Any
 
 from curate.export.about import About
+from curate.export.formats.hub import quoted
 from curate.export.turns import SEVERAL, Turn, open_ai_turns, turns_of
 
 KINDS = ("sft", "preference")
@@ -51,4 +51,5 @@ def files(about: About) -> dict[str, str]:
 
 def train(about: About) -> str:
     """Return the line that uploads the file."""
-    return f"openai api files.create -p fine-tune -f {shlex.quote(about.first_file)}"
+    made = f'OpenAI().files.create(file=open({quoted(about.first_file)}, "rb"), purpose="fine-tune")'
+    return f"python -c 'from openai import OpenAI; print({made}.id)'"

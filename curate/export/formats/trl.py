@@ -12,6 +12,7 @@ from schemas.yaml_text import yaml_text
 
 SINK = "parquet"
 EARLIER = "earlier turns of the assistant, which TRL does not learn"
+REWARD = "# accuracy_reward is of TRL: it needs math-verify, and reads solution; another is named as module.function.\n"
 COMMANDS = {"sft": "sft", "preference": "dpo", "unpaired": "kto", "prompt": "grpo"}
 
 
@@ -43,8 +44,9 @@ def files(about: About) -> dict[str, str]:
         "output_dir": "trained",
     }
     if about.kind == "prompt":
-        settings["reward_funcs"] = ["accuracy_reward"]  # of TRL's own; it compares with the column solution
+        settings["reward_funcs"] = ["accuracy_reward"]
     head = f"# {train(about)}\n# Run it in the folder that holds {about.folder.name}; name a model first.\n"
+    head += REWARD if about.kind == "prompt" else ""
     return {f"{COMMANDS[about.kind]}.yaml": head + yaml_text(settings)}
 
 
