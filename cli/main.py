@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, completion, diff, doctor, export_model, query, run, train
+from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
@@ -25,7 +25,8 @@ from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
 # The modules of the commands.
-MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, doctor, completion)
+MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, export, doctor, completion)
+EXPORTS = (["export"], ["export-model"])  # what they write is whole, or not there
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}
@@ -123,7 +124,9 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] in (["chat"], ["view"]):
         return "stopped"
-    if arguments[:1] == ["export-model"]:
+    if arguments[:1] in EXPORTS:
+        if any(one.split("=")[0] == "--push" for one in arguments):
+            return "stopped; run the same command again: a whole folder is kept, and only what the hub has not is sent"
         return "stopped; nothing is kept of the export"
     return "stopped; finished work is kept: run the same command again to continue"
 
@@ -141,7 +144,7 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if damage is not None:
         fail(printable(damage), 2, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
-        kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
+        kept = "nothing is kept of the export" if arguments[:1] in EXPORTS else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
     package = missing_package(error)
     if package is not None:

@@ -15,6 +15,7 @@ FLOORS = {
     "curate/api": 98,
     "curate/datasets": 98,
     "curate/dedup": 99,
+    "curate/export": 95,
     "curate/generate": 100,
     "curate/models": 96,
     "curate/pipeline": 98,

@@ -114,6 +114,7 @@ def test_nothing_runs_what_data_say(modules):
 OTHER_PARQUET = {
     "curate/sources/files/arrow_files.py": "a source that a recipe names",
     "cli/results/write.py": "the result of a query, for the user",
+    "curate/export/sinks/parquet.py": "an exported dataset, for the user",
     "train/checkpoints.py": "the record in a checkpoint, which transformers writes into the work folder",
 }
 PARQUET = {"read_parquet", "scan_parquet", "write_parquet", "sink_parquet", "ParquetFile", "write_table", "read_table"}

@@ -22,19 +22,31 @@ from curate.sources.source_summary import (
 from curate.steps.find_step import find_step
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, short_repr, unknown
+from schemas.json_text import blank
 from schemas.reply_calls import BROKEN_CALL
 
 FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
-SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", "unanswered", *KEYS)
+LICENCE = "license"  # said by an export; it makes no row
+LONGEST = 200  # characters of a licence
+SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", "unanswered", LICENCE, *KEYS)
 
 
 def check_source_names(recipe: recipes.Recipe) -> None:
-    """Raise ``UserError`` where a source has an unknown setting."""
+    """Raise ``UserError`` where a source has an unknown setting, or a licence that is no name."""
     for step in recipe.prompts:
         for name in step.settings if step.verb == "source" else ():
             if name not in ("path", *SETTINGS):
                 raise unknown("setting of source called", name, SETTINGS, recipe.step_where(step))
+        if step.verb == "source" and LICENCE in step.settings:
+            _check_licence(step.settings[LICENCE], recipe.step_where(step))
+
+
+def _check_licence(value: Any, where: str) -> None:
+    if not isinstance(value, str) or blank(value) or len(value) > LONGEST or not value.isprintable():
+        raise UserError(
+            f"{where}: source: license: expected a name on one line, such as cc-by-4.0, found {short_repr(value)}"
+        )
 
 
 def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
@@ -46,7 +58,7 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
     named = settings.pop("path", "")
-    settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
+    settings = _limited({k: v for k, v in settings.items() if k not in (LICENCE, *KEYS)}, state.recipe.limit)
     said = settings.setdefault("unanswered", CUT if cuts_unanswered(state.recipe) else KEEP)
     if said == KEEP:
         del settings["unanswered"]  # as the reader does by itself, and a source of an older version did

@@ -88,13 +88,14 @@ class SeenPrompt:
 
 @dataclass
 class Tables:
-    """The rows of the four tables while they are read, and the prompts so far by id."""
+    """The rows of the four tables while they are read, the prompts so far by id, the ids that exports gave."""
 
     prompts: list[tuple] = field(default_factory=list)
     completions: list[tuple] = field(default_factory=list)
     scores: list[tuple] = field(default_factory=list)
     decisions: list[tuple] = field(default_factory=list)
     seen: dict[str, SeenPrompt] = field(default_factory=dict)
+    own_ids: set[str] = field(default_factory=set)
     row_formats: Counter = field(default_factory=Counter)
     prompt_keys: Counter = field(default_factory=Counter)
     unused: Counter = field(default_factory=Counter)
@@ -159,6 +160,9 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
     """Add a row to the tables: all of it, or (on ``BadRow``) nothing of it."""
     messages = dump_turns(row.messages, "messages")
     prompt_id = content_id("p", messages, row.tools, row.ground_truth)
+    if row.prompt_id not in (None, prompt_id):  # as of a repeat in a mix: its answers' ids belong to another prompt
+        for candidate in row.candidates:
+            candidate.completion_id = None
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
     keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
     prompt = tables.seen.get(prompt_id)
@@ -230,7 +234,11 @@ def _add_candidate(
 ) -> None:
     """Add the candidate number ``index`` of a prompt, its scores, and metadata that are not the prompt's."""
     response = last_text(candidate.messages, "assistant")
-    completion_id = content_id("c", prompt_id, candidate.model, index, response)
+    completion_id = candidate.completion_id
+    if completion_id is None or completion_id in tables.own_ids:
+        completion_id = content_id("c", prompt_id, candidate.model, index, response)
+    else:
+        tables.own_ids.add(completion_id)
     tables.completions.append(
         (
             completion_id,

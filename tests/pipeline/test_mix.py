@@ -201,7 +201,7 @@ def test_a_plan_counts_what_is_drawn_before_anything_is_made(tmp_path):
         ("weight: 2, rows: 3", "r.yaml:5: source: rows: the rows of one source with a weight set the size of the mix, "
                                "and r.yaml:4 has them already; remove 'rows' or 'weight' here"),
         ("wieght: 2", "r.yaml:4: no setting of source called 'wieght'; did you mean 'weight'? (there are: fields, "
-                      "hub, limit, name, on_error, rows, split, sql, unanswered, weight)"),
+                      "hub, license, limit, name, on_error, rows, split, sql, unanswered, weight)"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_names_its_line(tmp_path, keys, message):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from schemas.markdown import plain
 from train.arms.sentences import interval, p_text, sentences
 from train.evaluating.signed import signed
-from train.reports.card.markdown import plain
 
 HEAD = ("split", "scorer", "arms", "means", "difference (95%)", "for new prompts (95%)", "p", "verdict")
 

@@ -11,12 +11,12 @@ from typing import Any
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN, base_identity
 from curate.storage.training_records import CURVES
+from schemas.markdown import block, code, plain
+from schemas.yaml_text import yaml_text
 from train.reports.card.card import END, START, card
 from train.reports.card.card_facts import FACTS, folder_facts
 from train.reports.card.licence import licence_of
 from train.reports.card.loading import command_lines, python_lines
-from train.reports.card.markdown import block, code, plain
-from train.reports.card.recipe_text import yaml_text
 
 LOADING = re.compile(r"^## To load it\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 LIBRARIES = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.api.find_model import find_model, which_training
+from curate.export.new_folder import check_new, check_space, new_folder
 from curate.models.model_ref import ModelRef
 from curate.models.stored_dtype import stored_dtype
 from curate.models.weights import weights_folder
@@ -21,7 +22,6 @@ from train.export.export_card import write_export_card
 from train.export.gguf import OF_DTYPE, check_llama_cpp, write_gguf
 from train.export.merged import DTYPES, check_merged, is_classifier, write_merged
 from train.export.modelfile import write_modelfile
-from train.export.new_folder import check_new, check_space, new_folder
 from train.export.reference import PROMPTS, Reference, reference_of
 from train.export.tokenizer import tokenizer_of
 from train.same_answers.compare import ROUNDING

@@ -15,6 +15,7 @@ from curate.sources.files.raw_row import Raw, Reading, first_line, without_nulls
 from schemas.errors import UserError
 from schemas.json_text import parse
 
+EXPORTED = b"gristmill"  # in the metadata of the schema of files that we wrote: their JSON is as the store has it
 BATCH = 4096  # rows that are held at once
 
 
@@ -92,9 +93,10 @@ def batch_rows(batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] 
     number = 0
     for whole in batches:
         names = whole.schema.names
+        exact = EXPORTED in (whole.schema.metadata or {})
         for begin in range(0, whole.num_rows, BATCH):
             batch = whole.slice(begin, BATCH)
-            columns = [_values(column, names[i] in texts_of_json) for i, column in enumerate(batch.columns)]
+            columns = [_values(column, names[i] in texts_of_json, exact) for i, column in enumerate(batch.columns)]
             if any(absent for _, absent in columns):
                 for values in zip(*(values for values, _ in columns), strict=True):
                     number += 1
@@ -105,8 +107,11 @@ def batch_rows(batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] 
                     yield Raw(number, dict(zip(names, values, strict=True)))
 
 
-def _values(column: pa.Array, is_json: bool = False) -> tuple[list[Any], bool]:
-    """Return a column's values, and whether one of them is ``None``; a column of Arrow's JSON type is parsed."""
+def _values(column: pa.Array, is_json: bool = False, exact: bool = False) -> tuple[list[Any], bool]:
+    """Return a column's values, and whether one of them is ``None``; a column of Arrow's JSON type is parsed.
+
+    What is null in JSON is left out too, as writers make JSON of Arrow's mappings, unless it is ``exact``.
+    """
     if isinstance(column, pa.ExtensionArray):
         is_json = is_json or column.type.extension_name == "arrow.json"
         column = column.storage
@@ -116,10 +121,10 @@ def _values(column: pa.Array, is_json: bool = False) -> tuple[list[Any], bool]:
     if not is_json and pa.types.is_struct(kind):
         return _mappings(column), column.null_count > 0
     if not is_json and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        return _lists(column), column.null_count > 0
+        return _lists(column, exact), column.null_count > 0
     values = _plain_values(column)
     if is_json:
-        values = [without_nulls(_parsed(value)) for value in values]
+        values = [_parsed(value) if exact else without_nulls(_parsed(value)) for value in values]
     elif _holds(kind, pa.types.is_map):
         values = [without_nulls(_maps(value, kind)) for value in values]
     elif pa.types.is_nested(kind) or pa.types.is_floating(kind):
@@ -146,9 +151,9 @@ def _mappings(column: pa.StructArray) -> list[dict[str, Any] | None]:
     return made
 
 
-def _lists(column: pa.ListArray | pa.LargeListArray) -> list[list[Any] | None]:
+def _lists(column: pa.ListArray | pa.LargeListArray, exact: bool) -> list[list[Any] | None]:
     """Return the lists of a column."""
-    items, end, made = _values(column.flatten())[0], 0, []
+    items, end, made = _values(column.flatten(), exact=exact)[0], 0, []
     for length in column.value_lengths().to_pylist():
         begin, end = end, end + (length or 0)
         made.append(None if length is None else items[begin:end])

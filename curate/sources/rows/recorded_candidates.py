@@ -24,10 +24,9 @@ COLUMNS = {*PROMPTS, *COMPLETIONS, "split", "n_completions"}  # names in SQL tha
 
 @dataclass(slots=True)
 class Candidate:
-    """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value).
+    """A recorded completion: its messages, model and scores (``None``: without a value), and its id if it was exported.
 
-    ``error`` is what is wrong with a tool call of its last turn, in a row with tools.
-    ``cut`` are the turns behind its last answer, which were left out.
+    ``error`` is what is wrong with a tool call of its last turn, ``cut`` the turns left out behind its last answer.
     """
 
     messages: list[Message]
@@ -38,6 +37,7 @@ class Candidate:
     completion_tokens: int | None = None
     error: str | None = None
     cut: Sequence[Message] = ()
+    completion_id: str | None = None
 
 
 def take_completions(rest: dict[str, Any], key: str, *, cut: bool = False) -> list[Candidate]:

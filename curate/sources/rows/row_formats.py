@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.exported_rows import exported_parts
 from curate.sources.rows.last_turns import NOTHING, cut_unanswered, drop_empty_turns
 from curate.sources.rows.message_trees import tree_prompts
 from curate.sources.rows.one_answer import take_ground_truth, take_instructions, take_one_answer
@@ -57,6 +58,7 @@ class Row:
         cut: The turns that were left out at the end of the conversation or of an answer, as nothing answers them or
             they hold nothing.
         calls: What a user is told of the tool calls (``row_calls``), with their number.
+        prompt_id: The id that the prompt had in the store that the row was exported from.
     """
 
     row_format: str
@@ -72,6 +74,7 @@ class Row:
     changed: tuple[str, ...] = ()
     cut: list[Message] = field(default_factory=list)
     calls: Mapping[str, int] = field(default_factory=dict)
+    prompt_id: str | None = None
 
 
 def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bool = False) -> list[Row]:
@@ -86,6 +89,9 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bo
     Raises:
         BadRow: The row has no prompt, or a part of it cannot be read.
     """
+    exported = exported_parts(row, extra or {})
+    if exported is not None:
+        return [Row(**exported)]
     rest = {k: v for k, v in row.items() if v is not None}
     _lift_messages(rest)
     parse_lists(rest)

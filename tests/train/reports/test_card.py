@@ -9,12 +9,12 @@ import pytest
 
 from curate.models.model_ref import ModelRef
 from schemas.load_recipe import load_recipe
+from schemas.markdown import block, code, plain, table
 from tests.optional import needs
 from train.evaluating.shown import Shown
 from train.reports.card.card import card, with_evaluations
 from train.reports.card.licence import front_matter, licence_of
 from train.reports.card.loading import command_lines
-from train.reports.card.markdown import block, code, plain, table
 from train.reports.card.recipe_text import LINES, recipe_text, shortened
 
 FACTS: dict[str, Any] = {

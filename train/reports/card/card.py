@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.storage.training_records import CURVES
+from schemas.markdown import block, code, plain, table
+from schemas.yaml_text import yaml_text
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on
 from train.reports.card.damage import damage_lines, training_warnings
 from train.reports.card.evaluation_details import detail_lines
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
-from train.reports.card.markdown import block, code, plain, table
-from train.reports.card.recipe_text import shortened, yaml_text
+from train.reports.card.recipe_text import shortened
 
 START, END = "<!-- gristmill: evaluations -->", "<!-- gristmill: end of the evaluations -->"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")

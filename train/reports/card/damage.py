@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 
 from curate.storage.stage import Stage
+from schemas.markdown import code, plain, table
 from train.damage.signs import percent
 from train.evaluating.behaviour import behaviour, damage_warnings, warning_lines
 from train.evaluating.retention_changes import retention_changes, start_of
-from train.reports.card.markdown import code, plain, table
 
 
 def damage_of(stage: Stage, model: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schemas.markdown import block, code, plain, table
 from train.evaluating.shown import Shown, answer_shown
-from train.reports.card.markdown import block, code, plain, table
 
 NAMES = ("split", "scorer", "model", "group")
 LONGEST = 400  # characters of an answer, and of a prompt

@@ -1,13 +1,11 @@
 """The part of a recipe that a trained model is of, as YAML for its card: without secrets."""
 
-import io
-import re
 from typing import Any
 
 from curate.sources.remote.urls import without_secrets
 from schemas.recipe import Recipe, Step
+from schemas.yaml_text import without_passwords, yaml_text
 
-PASSWORDS = re.compile(r"(?<=://)[^\s/@]+:[^\s/@]+(?=@)|(?<=password=)[^\s'\"&;]+", re.IGNORECASE)
 LINES = 150  # of a card
 
 
@@ -34,7 +32,7 @@ def recipe_text(recipe: Recipe, name: str) -> str:
         "split": whole.get("split"),
         "train": {key: whole["train"][key] for key in trainings},
     }
-    return yaml_text(_without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
+    return yaml_text(without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
 
 
 def shortened(text: str) -> str:
@@ -49,21 +47,3 @@ def _step(step: Step) -> dict[str, Any]:
     if step.use is None:
         return {step.verb: step.settings}
     return {step.verb: {"use": step.use, **step.settings} if step.settings else step.use}
-
-
-def _without_passwords(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_passwords(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_passwords(item) for item in value]
-    return PASSWORDS.sub("...", value) if isinstance(value, str) else value
-
-
-def yaml_text(value: Any, width: int = 110) -> str:
-    """Return a value as YAML, its keys in their order, with lines of about ``width`` characters at most."""
-    from ruamel.yaml import YAML
-
-    text, writer = io.StringIO(), YAML(typ="safe", pure=True)
-    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = False, width, False
-    writer.dump(value, text)
-    return text.getvalue()

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from schemas.errors import UserError
 
+OLD = ".old.partial"  # the end of the name of a folder that is being replaced
+
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Generator[Path]:
+def new_folder(target: Path, *, replace: bool = False) -> Generator[Path]:
     """Yield an empty folder that becomes ``target`` when the block ends, and is removed when it raises.
 
     It is made beside ``target``, or in it where that is there already: an empty folder may be a mount or a person's
@@ -20,19 +22,22 @@ def new_folder(target: Path) -> Generator[Path]:
 
     Args:
         target: The folder to make; it may be there if it is empty. A link's target is made in its place.
+        replace: Whether a folder that is there is replaced at the end, with all that it holds.
 
     Raises:
         UserError: The folder holds something, is a file, or cannot be made or written.
     """
-    check_new(target)
+    if not replace:
+        check_new(target)
     target = target.absolute()
     target = target.resolve() if target.is_symlink() else target
-    there = target.is_dir()
+    there = target.is_dir() and not replace
     partial = (target if there else target.parent) / f".{target.name}.{os.getpid()}.partial"
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         for left in _left(partial.parent, target.name):
-            shutil.rmtree(left, ignore_errors=True)
+            if not left.name.endswith(OLD) or target.exists():  # else a kill came between two names: it is all there is
+                shutil.rmtree(left, ignore_errors=True)
         partial.mkdir()
     except OSError as error:
         raise UserError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
@@ -42,10 +47,24 @@ def new_folder(target: Path) -> Generator[Path]:
             check_new(target)  # nothing of another's is replaced
             for file in list(partial.iterdir()):
                 file.rename(target / file.name)
+        elif target.is_dir():
+            _swap(partial, target)
         else:
             partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _swap(partial: Path, target: Path) -> None:
+    """Put a folder in the place of another, which is put back where that fails and removed where it does not."""
+    old = partial.with_suffix(OLD)
+    target.rename(old)
+    try:
+        partial.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_new(target: Path) -> None:
@@ -75,7 +94,7 @@ def _left(folder: Path, name: str) -> list[Path]:
     """Return the temporary folders in a folder that processes which are no more have made for a target's name."""
     found = []
     for left in folder.glob(f".{_escaped(name)}.*.partial"):
-        process = re.fullmatch(r"\.(\d+)\.partial", left.name[len(name) + 1 :])
+        process = re.fullmatch(r"\.(\d+)(\.old)?\.partial", left.name[len(name) + 1 :])
         if process and (int(process[1]) == os.getpid() or not _runs(int(process[1]))):
             found.append(left)
     return found

@@ -1,0 +1,1 @@
+"""The card of an export: its ``README.md``."""

@@ -1,0 +1,69 @@
+"""The record of an export in its folder, ``.gristmill.json``: by it a folder is known as one that gristmill wrote."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import UserError
+
+NAME = ".gristmill.json"
+LARGEST = 2**26  # bytes of a record that are read
+
+
+def checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the bytes and the SHA-256 of every file below a folder, by its name."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): _checksum(file) for file in files}
+
+
+def _checksum(file: Path) -> dict[str, Any]:
+    with file.open("rb") as content:
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+
+
+def write_record(folder: Path, what: dict[str, Any]) -> None:
+    """Write the record of an export that is otherwise complete."""
+    text = json.dumps({"gristmill_export": 1, **what, "files": checksums(folder)}, indent=1, ensure_ascii=False)
+    (folder / NAME).write_text(text, encoding="utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return the record of a folder; None where there is none of ours."""
+    path = folder / NAME
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value.get("gristmill_export") == 1 else None
+
+
+def check_replaceable(folder: Path, *, force: bool) -> bool:
+    """Return whether a folder is there and may be replaced.
+
+    Args:
+        folder: The folder.
+        force: Whether it was said that an earlier export may be replaced.
+
+    Raises:
+        UserError: It holds what gristmill did not write, or an export and ``force`` is not given.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    record = read_record(folder)
+    if record is None:
+        raise UserError(f"{folder} is there and no export of gristmill's; name a new folder")
+    files = record.get("files")
+    ours = {NAME, *(files if isinstance(files, dict) else ())}
+    others = [
+        name
+        for file in sorted(folder.rglob("*"))
+        if not file.is_dir() and (name := file.relative_to(folder).as_posix()) not in ours
+    ]
+    if others:
+        raise UserError(f"{folder} holds a file that gristmill did not write ({others[0]!r}); name a new folder")
+    if not force:
+        raise UserError(f"{folder} is an export of {record.get('dataset')!r} already; --force replaces it")
+    return True
