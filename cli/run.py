@@ -28,6 +28,7 @@ from cli.options import (
 )
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
+from schemas.errors import Stopped
 
 if TYPE_CHECKING:
     from curate.api.run_result import RunResult
@@ -140,7 +141,11 @@ def run(
 
     check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
-    result = _build(loaded, store, quiet=quiet)
+    try:
+        result = _build(loaded, store, quiet=quiet)
+    except Stopped:
+        finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
+        raise
     show_sources(result.sources)
     limited, name = result.recipe.limit is not None, result.recipe.run_name
     shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)

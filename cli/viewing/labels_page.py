@@ -18,9 +18,10 @@ from schemas.errors import unknown
 
 SHOWN = 500  # labels on the page, the newest first
 TEXTS = """
-    SELECT completion_id AS id, left(response, 300) AS text FROM completions
+    SELECT completion_id AS id, left(response, 300) AS text, 'candidate' AS of FROM completions
     WHERE list_contains($1::VARCHAR[], completion_id)
-    UNION ALL SELECT prompt_id, left(prompt, 300) FROM prompts WHERE list_contains($1::VARCHAR[], prompt_id)"""
+    UNION ALL SELECT prompt_id, left(prompt, 300), 'prompt' FROM prompts
+    WHERE list_contains($1::VARCHAR[], prompt_id)"""
 
 
 def routes(viewer: Viewer) -> list[Route]:
@@ -67,9 +68,11 @@ def give_label(viewer: Viewer, request: Request, fields: dict[str, str]) -> Resp
     row_id, over = fields.get("row_id", ""), fields.get("over") or None
     held = [label for label in viewer.current.labels if row_id in (label.row_id, label.over)]
     if not (fields["label"] == "clear" and held):  # what a run has taken out of the tables can be cleared
-        known = {row["id"] for row in snapshot.rows(TEXTS, [[row_id, over or row_id]])}
-        if known != {row_id, over or row_id}:
+        known = {row["id"]: row["of"] for row in snapshot.rows(TEXTS, [[row_id, over or row_id]])}
+        if known.keys() != {row_id, over or row_id}:
             raise HTTPException(404, "No prompt or candidate of this store has this id.")
+        if fields["label"] in ("edit", "prefer") and {*known.values()} != {"candidate"}:
+            raise HTTPException(400, f"The label {fields['label']} is of candidates, and this is a prompt.")
     label = HandLabel(row_id, fields["label"], over, fields.get("text") or None, by=viewer.person)
     add_label(viewer.store, label)
     viewer.current.get()

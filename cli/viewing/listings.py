@@ -186,7 +186,7 @@ def listing_select(listing: Listing, scorers: Sequence[str]) -> str:
     taken = {*OWN_WORDS, *listing.shown, *listing.hidden, *listing.facets, "tokens", "characters", "sample"}
     columns = ""
     for scorer in scorers:
-        name = scorer
+        name = scorer or "unnamed"  # SQL has no name without characters
         while name.lower() in taken:
             name += "_score"
         taken.add(name.lower())

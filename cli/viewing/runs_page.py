@@ -46,12 +46,8 @@ def routes(viewer: Viewer) -> list[Route]:
     def changes(request: Request) -> Response:
         first, second = request.query_params.get("first") or None, request.query_params.get("second") or None
         found = run_changes(viewer.store, *two_runs(viewer.store, first, second))
-        rows = {
-            change: found.rows.filter(found.rows["change"] == change).filter(
-                found.rows["what"].str.starts_with("dataset")
-            )
-            for change in ("entered", "left", "moved")
-        }
+        of_datasets = found.rows.filter(found.rows["what"].str.starts_with("dataset"))
+        rows = {change: of_datasets.filter(of_datasets["change"] == change) for change in ("entered", "left", "moved")}
         return viewer.page(
             request, "changes.html", found=found, settings=found.settings.to_dicts(), most=MOST_CHANGES,
             counts=[row for row in found.tables.to_dicts() if row["before"] or row["after"]],

@@ -63,13 +63,23 @@ def preferred_by_hand(state: RunState) -> frozenset[tuple[str, str]] | None:
 
 
 def unapplied_labels(state: RunState) -> list[StageWarning]:
-    """Return a warning where labels are of rows that the run does not have, or that were out before the labels."""
+    """Return a warning where labels are of rows that the run does not have, or that were out before the labels.
+
+    And one where edits are of prompts.
+    """
+    prompts = state.prompts.kept_ids.filter(pl.col(state.prompts.id).is_in(list(state.by_hand.edits)))
+    found = []
+    if prompts.height:
+        text = (
+            f"{prompts.height:,} edits are of prompts, such as {prompts[state.prompts.id][0]}; only answers are edited"
+        )
+        found = [StageWarning(SCORE, text)]
     left = sorted(state.by_hand.labelled - state.labels_applied)
     if not left or state.waits_for:
-        return []
+        return found
     total = len(state.by_hand.labelled)
     text = f"{len(left):,} of {total:,} labelled rows are not in this run, or an earlier step drops them, such as "
-    return [StageWarning(SCORE, text + left[0])]
+    return [*found, StageWarning(SCORE, text + left[0])]
 
 
 def kept_by_hand(state: RunState, rows: RowSet) -> list[str]:

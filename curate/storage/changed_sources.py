@@ -28,12 +28,13 @@ def changed_sources(before: RunInfo, after: RunInfo) -> pl.DataFrame:
 
 def _sources(run: RunInfo) -> dict[str, tuple[str, RunStage]]:
     """Return the sources of a run by what is read: the path or the query, and the stage. Both are in their order."""
-    steps = [step for step in (run.get("resolved") or {}).get("prompts") or [] if step["verb"] == "source"]
+    read = (run.get("resolved") or {}).get("prompts") or []
+    steps = [step for step in read if isinstance(step, dict) and step.get("verb") == "source"]
     stages = [stage for stage in run["stages"] if stage["stage"].startswith("prompts.source.")]
     found: dict[str, tuple[str, RunStage]] = {}
     for step, stage in zip(steps, stages, strict=False):  # a run that ended early has read the first ones only
-        path, settings = step["settings"].get("path"), _settings(stage)
-        if "content" in stage["settings"]:
+        path, settings = (step.get("settings") or {}).get("path"), _settings(stage)
+        if "content" in (stage.get("settings") or {}):  # a record that was tampered with lacks what it should have
             kept = settings if "limit" in settings else {name: settings.get(name) for name in NAMES}
             key = json.dumps([path, kept], sort_keys=True, default=str)
             found[key] = (str(path or settings.get("sql")), stage)
@@ -41,4 +42,4 @@ def _sources(run: RunInfo) -> dict[str, tuple[str, RunStage]]:
 
 
 def _settings(stage: RunStage) -> dict[str, Any]:
-    return {key: value for key, value in (stage["settings"].get("settings") or {}).items() if key != "name"}
+    return {key: value for key, value in ((stage.get("settings") or {}).get("settings") or {}).items() if key != "name"}

@@ -72,9 +72,10 @@ def candidates_view(con: duckdb.DuckDBPyConnection) -> str:
 
 def _free_name(scorer: str, taken: set[str]) -> str:
     """Return the name of a scorer's column that no other column has."""
-    name, number = scorer, 1
+    own = scorer or "unnamed"  # SQL has no name without characters
+    name, number = own, 1
     while name.lower() in taken:
-        name, number = f"{scorer}_score{number if number > 1 else ''}", number + 1
+        name, number = f"{own}_score{number if number > 1 else ''}", number + 1
     return name
 
 

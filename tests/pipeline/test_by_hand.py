@@ -232,6 +232,14 @@ def test_labels_of_rows_that_are_not_there_are_counted(tmp_path):
     ]
 
 
+def test_an_edit_of_a_prompt_is_said_to_do_nothing(tmp_path):
+    store, made = Store(tmp_path / "store"), recipe(tmp_path, ROWS, BEST, "by_hand: true\n")
+    run(made, store)
+    prompt = query(store, "SELECT min(prompt_id) FROM prompts").item()
+    add_label(store, HandLabel(prompt, "edit", text="Name two rivers."))
+    assert f"edits are of prompts, such as {prompt}" in str(run(made, store).warnings)
+
+
 def test_the_scores_name_is_taken(tmp_path):
     more = "completions:\n  - score: {use: length, as: by_hand}\nby_hand: true\n"
     with pytest.raises(UserError, match="by_hand"):

@@ -53,6 +53,19 @@ def test_a_run_writes_its_report_at_the_end(folder):
 
 
 @VIEW
+def test_a_run_that_a_budget_stops_writes_its_report(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "one", "completion": "two"}\n')
+    asking = (
+        "name: a\nprompts: [{source: rows.jsonl}]\nbudget: {max_requests: 0}\n"
+        "models: {m: {engine: openai, model: m, base_url: 'http://127.0.0.1:9/v1'}}\n"
+        "completions: [{generate: {use: sample, model: m, n: 1}}]\ndatasets: {sft: {type: sft, select: all}}\n"
+    )
+    (tmp_path / "a.yaml").write_text(asking)
+    done = call(tmp_path, "run", "a.yaml", "--report", "out.html", "--quiet")
+    assert done.code == 3 and "budget" in done.err and "(run, stopped)" in (tmp_path / "out.html").read_text()
+
+
+@VIEW
 def test_a_report_that_cannot_be_written_is_refused_first(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "own", ignore=shutil.ignore_patterns("store", "out.html"))
     said = mistake(call(tmp_path / "own", "run", "a.yaml", "--report", "nowhere/out.html"))

@@ -42,10 +42,12 @@ def test_only_what_a_query_names_is_made(store):
 def test_candidates_have_every_score_as_a_column(store):
     rows = [candidate("c_1"), candidate("c_2", index=1), candidate("c_3", "p_gone", index=2)]
     values = [score("c_1", 1.0), score("c_1", 0.5, 'it\'s "odd"'), score("c_2", 2.0, "X"), score("c_2", 3.0, "model")]
+    values += [score("c_3", 4.0, ""), score("c_3", 5.0, "unnamed")]
     record(store, "1", write(store, "prompts.source.s", "a", prompts=[prompt("p_1")], completions=rows, scores=values))
     found = ask(store, 'SELECT completion_id, prompt, x_score, "it\'s ""odd""" FROM candidates ORDER BY 1')
     assert found == [("c_1", "How?", 1.0, 0.5), ("c_2", "How?", None, None), ("c_3", None, None, None)]
     assert ask(store, "SELECT model, x, model_score FROM candidates WHERE sample_index = 1") == [(None, 2.0, 3.0)]
+    assert ask(store, "SELECT unnamed, unnamed_score FROM candidates WHERE sample_index = 2") == [(4.0, 5.0)]
     with connect(store, None, "FROM candidates") as con:
         names = [column[0] for column in con.execute("FROM candidates").description]
     assert len({name.lower() for name in names}) == len(names) and names[:4] == [

@@ -61,6 +61,8 @@ def test_a_preference_is_of_the_pair(store):
         {"row_id": "", "label": "keep"},
         {"row_id": "c_99", "label": "clear"},
         {"row_id": "c_10", "label": "edit", "text": "  "},
+        {"row_id": "p_1", "label": "edit", "text": "another prompt"},
+        {"row_id": "c_10", "label": "prefer", "over": "p_1"},
         {"row_id": "c_10", "label": "note"},
         {"row_id": "c_10", "label": "prefer"},
         {"row_id": "c_10", "label": "prefer", "over": "c_10"},

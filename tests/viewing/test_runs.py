@@ -5,6 +5,7 @@ import json
 from curate.storage.reply_log import ReplyLog, Spender
 from schemas.requests import Reply, Spent
 from tests.optional import needs
+from tests.reporting.full_store import said
 from tests.storage.asked import candidate, record, write
 from tests.viewing.tiny_store import fill, running
 from tests.viewing.visiting import text, visited
@@ -61,3 +62,16 @@ def test_two_runs_are_compared(store):
         assert text(client.get("/changes")) == page
         for wrong in ("first=x", "first=20261130-000001-000-tiny&second=20261130-000001-000-tiny"):
             assert client.get(f"/changes?{wrong}").status_code == 400
+
+
+def test_rows_that_came_and_went_are_counted(store):
+    stages = fill(store)
+    row = {"prompt_id": "p_1", "completion_id": "c_11", "dataset": "sft", "split": "train", "score": 0.5,
+           "prompt": said("user", "Name a river."), "completion": said("assistant", "The Danube")}  # fmt: skip
+    other = write(store, "datasets.sft", "h", sft=[row | {"row_id": "r_3"}])
+    record(
+        store, "20261130-000001-000-tiny", *(one for one in stages if one.manifest["label"] != "datasets.sft"), other
+    )
+    with visited(store, filled=False) as client:
+        page = client.get("/changes")
+        assert page.status_code == 200 and "r_3" in page.text and "r_1" in page.text

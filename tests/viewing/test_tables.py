@@ -156,7 +156,7 @@ def test_texts_are_text(client, path):
 
 
 def test_a_scorer_may_have_any_name(store):
-    names = ["fate", "Search", "by_hand", 'x"y', "a.b", "min.quality", "<b>", "?", "'"]
+    names = ["", "fate", "Search", "by_hand", 'x"y', "a.b", "min.quality", "<b>", "?", "'"]
     values = [score("c_1", number / 10, name) for number, name in enumerate(names)]
     values += [score("c_2", 1.0, name) for name in names]
     stage = write(store, "prompts.source.s", "a", prompts=[prompt("p_1")], completions=[candidate("c_1"),
@@ -164,7 +164,7 @@ def test_a_scorer_may_have_any_name(store):
     record(store, "1", stage)
     with visited(store, filled=False) as client:
         assert len(ids(client.get("/candidates"))) == 2
-        for name in ('x"y', "a.b", "min.quality", "<b>", "?", "'", "fate_score", "Search_score"):
+        for name in ('x"y', "a.b", "min.quality", "<b>", "?", "'", "fate_score", "Search_score", "unnamed"):
             answer = client.get("/candidates", params={f"min.{name}": "0.95", "sort": f"-{name}"})
             assert (answer.status_code, ids(answer)) == (200, ["c_2"]), name
 
