@@ -105,10 +105,9 @@ def _title(shown: list[dict[str, Any]]) -> str:
     points = _points(row, metric)
     if len(points) < 2:
         return f"{counted(len(shown), 'training')}, of which none has a curve"
-    return (
-        f"{label(row['name'], 30)} ({row['trainer']}): {metric} {figure(points[0][1], 2)} → {figure(points[-1][1], 2)} in "
-        f"{counted(int(points[-1][0]), 'step')}"
-    )
+    first, last = figure(points[0][1], 2), figure(points[-1][1], 2)
+    steps = counted(int(points[-1][0]), "step")
+    return f"{label(row['name'], 30)} ({row['trainer']}): {metric} {first} → {last} in {steps}"
 
 
 def _drawing(name: str, title: str, metric: str, held: list[dict[str, Any]], colours: dict[str, str]) -> Drawing:
