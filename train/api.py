@@ -146,8 +146,8 @@ def train(
     ready = [name for name in wanted if not set(with_needed(recipe, [name])) & {*waiting}]
     if waiting and (names or not ready):
         raise UserError(_waits(recipe, waiting[0], state.waits_for))
-    with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
-        stages = record.use(train_recipe(recipe, store, state.datasets, models_of(state), ready, progress, gateway))
+    with RunRecord(recipe, store, "train") as record, record.gateway(shown := record.shown(progress)) as gateway:
+        stages = record.use(train_recipe(recipe, store, state.datasets, models_of(state), ready, shown, gateway))
     if waiting:
         progress.say(_waits(recipe, waiting[0], state.waits_for))
     return {name: TrainedModel(name, stage) for name, stage in zip(ready, stages, strict=True)}
@@ -195,9 +195,9 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
         progress.warn(StageWarning("evaluate", warning))
     models = trained_models(plans, models)
     benchmarks = plan_benchmarks(recipe, models)
-    with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
+    with RunRecord(recipe, store, "evaluate") as record, record.gateway(shown := record.shown(progress)) as gateway:
         stage = evaluate_recipe(
-            recipe, store, state.datasets, models, progress, gateway=gateway, families=families_of(state)
+            recipe, store, state.datasets, models, shown, gateway=gateway, families=families_of(state)
         )
         record.use([stage])
         show_by(stage, recipe.evaluate.break_down)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cli.pages.differences import differences
+from cli.pages.evaluated import RESPONSE
 from cli.viewing.filters import words_of
 from cli.viewing.listings import LISTINGS
 from cli.viewing.snapshot import Snapshot
@@ -26,12 +27,12 @@ CELLS = """
     WHERE scorer NOT LIKE '%/%' AND concat(model, ' ', training_id) IN (?, ?)
     GROUP BY ALL HAVING count(DISTINCT concat(model, ' ', training_id)) = 2 ORDER BY 1, 2"""
 # One answer of each model to each prompt: the mean of its samples' scores, and the text of the first.
-PAIRED = """
+PAIRED = f"""
     WITH e AS (
         SELECT concat(model, ' ', training_id) AS name, * FROM evaluations WHERE split = $3 AND scorer = $4
     ), a AS (
         SELECT name, prompt_id, avg(value) AS value, any_value(prompt) AS prompt,
-            min_by(response, sample_index) AS response,
+            min_by({RESPONSE}, sample_index) AS response,
             min(evaluation_id || '/' || row_id || '/' || sample_index) AS answer_id
         FROM e WHERE name IN ($1, $2) GROUP BY ALL
     )

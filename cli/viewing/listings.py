@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cli.pages.evaluated import RESPONSE
+
 NAMES, BETWEEN = "datasets", ", "  # the column that has several names, each of which it is filtered by
 # The first decision that dropped a row; the alphabet is the order of the stages of one row.
 DROPPED_BY = """
@@ -131,7 +133,8 @@ PAIRS = Listing(
     "Pairs",
     f"""WITH l AS ({LAST_LOSS})
     SELECT row_id, prompt_id, chosen_id, rejected_id, prompt, chosen, rejected, dataset, coalesce(split, 'train') AS
-        split, margin, chosen_score, rejected_score, length(chosen) - length(rejected) AS longer, l.loss,
+        split, margin, chosen_score, rejected_score, length(chosen) - length(rejected) AS chosen_longer_by,
+        l.loss,
         lower(concat_ws(' ', row_id, chosen_id, rejected_id, prompt, chosen, rejected)) AS search
     FROM pairs LEFT JOIN l USING (row_id)""",
     key="row_id",
@@ -157,10 +160,10 @@ DROPPED = Listing(
 EVALUATIONS = Listing(
     "evaluations",
     "Evaluations",
-    """SELECT evaluation_id || '/' || row_id || '/' || sample_index AS answer_id, evaluation_id, row_id, prompt_id,
-        any_value(prompt) AS prompt, any_value(response) AS response, any_value(model) AS model,
+    f"""SELECT evaluation_id || '/' || row_id || '/' || sample_index AS answer_id, evaluation_id, row_id, prompt_id,
+        any_value(prompt) AS prompt, any_value({RESPONSE}) AS response, any_value(model) AS model,
         coalesce(any_value(training_id), '') AS training, any_value(dataset) AS dataset, any_value(split) AS split,
-        any_value(finish_reason) AS finish_reason {scores}, any_value(tokens) AS tokens,
+        any_value(finish_reason) AS finish_reason {{scores}}, any_value(tokens) AS tokens,
         length(any_value(response)) AS characters,
         lower(concat_ws(' ', prompt_id, any_value(prompt), any_value(response), any_value(model))) AS search
     FROM evaluations GROUP BY evaluation_id, row_id, prompt_id, sample_index""",

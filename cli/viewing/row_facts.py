@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.pages.evaluated import RESPONSE
 from cli.viewing.listings import ANSWER
 from cli.viewing.snapshot import Snapshot
 from schemas.errors import UserError
@@ -191,7 +192,7 @@ def _evaluations(snapshot: Snapshot, prompt_id: str | None) -> list[dict[str, An
         return []
     return snapshot.rows(
         f"""SELECT evaluation_id || '/' || row_id || '/' || sample_index AS answer_id, model, training_id, split,
-            any_value(left(response, 600)) AS response,
+            any_value(left({RESPONSE}, 600)) AS response,
             list({{'scorer': scorer, 'value': value}} ORDER BY scorer) AS scores
         FROM evaluations WHERE prompt_id = ? AND scorer NOT LIKE '%/%'
         GROUP BY evaluation_id, row_id, sample_index, model, training_id, split ORDER BY model, 1 LIMIT {MOST}""",

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cli.pages.differences import differences
+from cli.pages.evaluated import RESPONSE
 from cli.viewing.filters import PAGE, read_filters
 from cli.viewing.labels_page import labels_of
 from cli.viewing.listings import LISTINGS, Listing
@@ -64,12 +65,14 @@ def answer_page(viewer: Viewer, request: Request, key: str) -> Response:
     number = parts.pop() if len(parts) > 2 else ""
     where = "evaluation_id = ? AND row_id = ? AND sample_index = ?"
     given = [parts[0], "/".join(parts[1:]), int(number) if number.isdecimal() and len(number) < 10 else -1]
-    scores = snapshot.rows(f"SELECT * FROM evaluations WHERE {where} ORDER BY scorer", given)
+    scores = snapshot.rows(
+        f"SELECT * REPLACE ({RESPONSE} AS response) FROM evaluations WHERE {where} ORDER BY scorer", given
+    )
     if not scores:
         raise UserError(f"no answer {key[:80]!r} is in the evaluations of this store")
     others = snapshot.rows(
         "SELECT evaluation_id || '/' || row_id || '/' || sample_index AS answer_id, model, training_id, "
-        "any_value(left(response, 4000)) AS response FROM evaluations WHERE row_id = ? AND NOT "
+        f"any_value(left({RESPONSE}, 4000)) AS response FROM evaluations WHERE row_id = ? AND NOT "
         f"({where}) GROUP BY evaluation_id, row_id, sample_index, model, training_id ORDER BY 2, 3, 1 LIMIT 60",
         [given[1], *given],
     )

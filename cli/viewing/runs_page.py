@@ -28,7 +28,7 @@ def routes(viewer: Viewer) -> list[Route]:
         spent = spent_by_run(viewer)
         going = any(run["status"] == "running" for run in runs)
         return viewer.page(request, "runs.html", part="runs_list.html", runs=runs, spent=spent, going=going,
-                           began=began)  # fmt: skip
+                           lasted=lasted)  # fmt: skip
 
     def one(request: Request) -> Response:
         run = run_of(viewer, request.path_params["run_id"])
@@ -74,11 +74,10 @@ def run_of(viewer: Viewer, run_id: str) -> RunInfo:
 def progress(viewer: Viewer, run: RunInfo) -> dict[str, Any]:
     """Return what a run has made and spent so far: its stages, costs by model, and how long it has gone on."""
     spent = [row for row in costs(viewer.store) if row["run_id"] == run["run_id"]]
-    started = began(run)
     going = run["status"] == "running"
-    seconds = (datetime.now(UTC) - started).total_seconds() if going and started else run.get("seconds")
     sums = {name: sum(row[name] or 0 for row in spent) for name in SPENT}
-    return {"going": going, "stages": run["stages"], "costs": spent, "sums": sums, "seconds": seconds}
+    return {"going": going, "stages": run["stages"], "costs": spent, "sums": sums, "seconds": lasted(run),
+            "doing": doing(run) if going else None}  # fmt: skip
 
 
 def spent_by_run(viewer: Viewer) -> dict[str, dict[str, float]]:
@@ -89,6 +88,25 @@ def spent_by_run(viewer: Viewer) -> dict[str, dict[str, float]]:
         for name in SPENT:
             held[name] += row[name] or 0
     return found
+
+
+def doing(run: RunInfo) -> dict[str, Any] | None:
+    """Return what a run does now: the stage, how far it is in words, and in percent where that is known."""
+    held = run.get("doing")
+    if not isinstance(held, dict):
+        return None
+    done, total, unit = held.get("done"), held.get("total"), held.get("unit")
+    known = isinstance(total, int) and isinstance(done, int) and total > 0
+    counted = f"{min(done, total):,} of {total:,} {unit}" if known else ""
+    percent = 100 * min(max(done / total, 0), 1) if known else None
+    return {"stage": str(held.get("stage")), "counted": counted, "percent": percent}
+
+
+def lasted(run: RunInfo) -> float | None:
+    """Return for how many seconds a run has gone on, until now where it is going on."""
+    started = began(run)
+    going = run["status"] == "running" and started is not None
+    return round((datetime.now(UTC) - started).total_seconds(), 1) if going and started else run.get("seconds")
 
 
 def began(run: RunInfo) -> datetime | None:

@@ -13,7 +13,7 @@ from cli.viewing.snapshot import MOST_VALUES, Columns, Snapshot
 from cli.viewing.viewer import Viewer
 from schemas.errors import UserError
 
-COUNTED = ("tokens", "characters", "sample", "candidates", "trainings", "longer")  # which come last
+COUNTED = ("tokens", "characters", "sample", "candidates", "trainings", "chosen_longer_by")  # which come last
 
 
 def routes(viewer: Viewer) -> list[Route]:

@@ -91,8 +91,9 @@ def run(
         with RunRecord(recipe, store, "run") as record:
             state = RunState(recipe, store, sources, trained)
             _warn(progress, early)
-            with record.gateway(progress) as gateway:
-                stages = Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
+            shown = record.shown(progress)
+            with record.gateway(shown) as gateway:
+                stages = Pipeline(RunContext(store, shown, gateway), record, drafts).make(stage_specs(state))
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)

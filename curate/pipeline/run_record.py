@@ -10,16 +10,17 @@ import polars as pl
 from curate.models.gateway import Gateway, Usage
 from curate.sources.remote.urls import without_secrets
 from curate.storage.files import slug
-from curate.storage.records import RunStage
+from curate.storage.records import Doing, RunStage
 from curate.storage.sql_views import publish
 from curate.storage.stage import Stage
 from curate.storage.store import Store, now
 from schemas.errors import Stopped, Terminated
-from schemas.progress import Progress
+from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES
 from schemas.version import VERSION
 
+NOTED_EVERY = 2.0  # seconds between two notes of how far a stage is
 PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
 
 
@@ -36,7 +37,8 @@ class RunRecord:
         self.stages: list[RunStage] = []
         self._lock = store.lock()
         self._gateway: Gateway | None = None
-        self._published = 0.0
+        self._published = self._noted = 0.0
+        self._doing: Doing | None = None
 
     def __enter__(self) -> "RunRecord":
         """Wait for the store, and write that the run goes on."""
@@ -65,6 +67,10 @@ class RunRecord:
         finally:
             self._lock.__exit__(kind, error, trace)
 
+    def shown(self, progress: Progress) -> Progress:
+        """Return a display that shows what this one shows, and notes in the record what goes on and how far it is."""
+        return _Noted(progress, self)
+
     def gateway(self, progress: Progress) -> Gateway:
         """Return the run's way to models, whose costs are the run's. Called once."""
         self._gateway = Gateway(self.store, progress, self.run_id, self.recipe.name, self.recipe.budget.model_dump())
@@ -73,6 +79,7 @@ class RunRecord:
     def add(self, stage: Stage, *, reused: bool) -> None:
         """Add a stage that the run has made or reused to its record; a new one can be asked for in SQL soon after."""
         self.stages.append(stage_entry(stage, len(self.stages), reused=reused))
+        self._doing = None
         self._write("running")
         if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
             self._publish_views()
@@ -88,6 +95,22 @@ class RunRecord:
         """Write the record and the SQL views, so that others see what is finished."""
         self._write("running")
         self._publish_views()
+
+    def begin(self, label: str, total: int | None, unit: str) -> None:
+        """Note what goes on now."""
+        self._doing = {"stage": label, "done": 0, "total": total, "unit": unit}
+        self._note()
+
+    def advance(self, done: int) -> None:
+        """Note how far it is, now and then."""
+        if self._doing is not None:
+            self._doing["done"] += done
+            if time.monotonic() - self._noted > NOTED_EVERY:
+                self._note()
+
+    def _note(self) -> None:
+        self._noted = time.monotonic()
+        self._write("running")
 
     def _publish_views(self) -> None:
         publish(self.store)
@@ -114,8 +137,39 @@ class RunRecord:
                 "cost": round(usage.cost, 6),
                 "stages": self.stages,
                 "resolved": _resolved(self.recipe),
+                "doing": self._doing if status == "running" else None,
             }
         )
+
+
+class _Noted(Progress):
+    """A display of which a run's record notes what begins and how far it is."""
+
+    def __init__(self, shown: Progress, record: RunRecord) -> None:
+        self.shown, self.record = shown, record
+
+    def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
+        self.shown.begin(label, total, unit)
+        self.record.begin(label, total, unit)
+
+    def advance(self, done: int, note: str = "") -> None:
+        self.shown.advance(done, note)
+        self.record.advance(done)
+
+    def end(self, label: str, result: str, *, reused: bool = False) -> None:
+        self.shown.end(label, result, reused=reused)
+
+    def say(self, message: str) -> None:
+        self.shown.say(message)
+
+    def detail(self, line: str) -> None:
+        self.shown.detail(line)
+
+    def status(self, line: str) -> None:
+        self.shown.status(line)
+
+    def warn(self, warning: StageWarning) -> None:
+        self.shown.warn(warning)
 
 
 def _resolved(recipe: Recipe) -> dict[str, Any]:

@@ -90,6 +90,15 @@ class RunStage(TypedDict):
     inputs: Any
 
 
+class Doing(TypedDict):
+    """What a run that goes on does now, and how far it is, as of the last note of it; ``total`` may not be known."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+
+
 class RunInfo(TypedDict, total=False):
     """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``).
 
@@ -114,3 +123,4 @@ class RunInfo(TypedDict, total=False):
     cost: float
     limit_of: str | None
     resolved: dict[str, Any]
+    doing: Doing | None

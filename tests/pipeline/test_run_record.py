@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from curate.api.run import run
-from curate.pipeline.run_record import rows_out
+from curate.pipeline.run_record import RunRecord, rows_out
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
+from schemas.progress import Progress
 from schemas.rows import OTHER_METADATA
 from tests.jobs import last_run, query
 
@@ -110,3 +111,23 @@ def test_rows_out_counts_what_a_stage_gives(store, tables, rows):
         for table, held in tables.items():
             writer.write(table, pl.DataFrame(held, infer_schema_length=None))
     assert rows_out(writer.stage()) == rows
+
+
+def test_what_goes_on_is_in_the_record_until_the_run_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("curate.pipeline.run_record.NOTED_EVERY", -1.0)
+    (tmp_path / "r.yaml").write_text("name: r\nprompts: [{source: rows.jsonl}]\n")
+    store, said = Store(tmp_path / "store"), []
+
+    class Display(Progress):
+        def advance(self, done, note=""):
+            said.append((done, note))
+
+    with RunRecord(load_recipe(tmp_path / "r.yaml"), store, "run") as record:
+        shown = record.shown(Display())
+        shown.begin("completions.generate", 10, "replies")
+        shown.advance(3)
+        shown.advance(1, "2 a second")
+        held = store.runs()[-1].get("doing")
+        assert held == {"stage": "completions.generate", "done": 4, "total": 10, "unit": "replies"}
+    assert said == [(3, ""), (1, "2 a second")]
+    assert store.runs()[-1]["doing"] is None

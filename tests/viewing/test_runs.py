@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from curate.storage.reply_log import ReplyLog, Spender
 from schemas.requests import Reply, Spent
 from tests.optional import needs
@@ -75,3 +77,24 @@ def test_rows_that_came_and_went_are_counted(store):
     with visited(store, filled=False) as client:
         page = client.get("/changes")
         assert page.status_code == 200 and "r_3" in page.text and "r_1" in page.text
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (None, None),
+        ("odd", None),
+        ({"stage": "<b>x", "done": 3, "total": None, "unit": "replies"}, "now <b>x"),
+        ({"stage": "completions.sample", "done": 40, "total": 160, "unit": "replies"},
+         "now completions.sample 40 of 160 replies"),
+        ({"stage": "s", "done": "1", "total": "9"}, "now s"),
+    ],
+)  # fmt: skip
+def test_a_run_that_goes_on_says_what_it_does_now(store, held, said):
+    running(store, "20261130-000001-000-tiny", *fill(store)[:2])
+    file = store.path / "runs" / "20261130-000001-000-tiny.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"doing": held}))
+    with visited(store, filled=False) as client:
+        page = client.get("/runs/20261130-000001-000-tiny")
+        assert said in text(page) if said else "now" not in text(page)
+        assert "<b>x" not in page.text and ('width="25.0"' in page.text) == ("160" in str(held))

@@ -85,6 +85,11 @@ def test_a_row_in_several_datasets_is_found_by_each(client):
     assert ids(client.get("/candidates?is.datasets=sft")) == ["c_10"]
 
 
+def test_pairs_are_found_by_how_much_longer_the_chosen_one_is(client):
+    answer = client.get("/pairs?sort=-chosen_longer_by")
+    assert "chosen longer by" in text(answer) and f">{len('The Rhine.') - len('I do not know.')}</td>" in answer.text
+
+
 def test_htmx_gets_the_rows_and_the_address_that_says_the_same(client):
     part = client.get("/candidates?q=rhine&is.model=&min.quality=0.1&sort=", headers={"HX-Request": "true"})
     assert "<html" not in part.text and part.headers["hx-push-url"] == "/candidates?q=rhine"

@@ -65,8 +65,9 @@ def compare(
     clock = clock_of(prepared)
     for line in lines_before(prepared, store, clock):
         progress.say(printable(f"{LABEL}: {line}"))
-    shown = Shown(progress, clock)
-    with RunRecord(prepared.recipe, store, LABEL) as record, record.gateway(shown) as gateway:
+    record = RunRecord(prepared.recipe, store, LABEL)
+    shown = Shown(record.shown(progress), clock)
+    with record, record.gateway(shown) as gateway:
         used: list[Stage] = []
         trainings: dict[int, dict[str, Stage]] = {}
         evaluations: dict[int, Stage] = {}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.pages.differences import differences
+from cli.pages.evaluated import RESPONSE
 from cli.reporting.section import OWN_SCORERS, Section, percent, rows
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ WHERE a.training_id IS NULL AND b.training_id IS NOT NULL
 ORDER BY contains(b.model, '.seed'), least(a.n, b.n) DESC, b.run_id DESC NULLS LAST, a.model, b.model, b.training_id,
          scorer, split LIMIT 1
 """
-BOTH = """
+BOTH = f"""
 WITH before AS (
-    SELECT row_id, sample_index, any_value(prompt) AS prompt, any_value(response) AS response, any_value(value) AS value
+    SELECT row_id, sample_index, any_value(prompt) AS prompt, any_value({RESPONSE}) AS response,
+        any_value(value) AS value
     FROM evaluations WHERE dataset = ?1 AND split = ?2 AND scorer = ?3 AND model = ?4 AND training_id IS NULL
     GROUP BY ALL
 ),
 after AS (
-    SELECT row_id, sample_index, any_value(response) AS response, any_value(value) AS value
+    SELECT row_id, sample_index, any_value({RESPONSE}) AS response, any_value(value) AS value
     FROM evaluations WHERE dataset = ?1 AND split = ?2 AND scorer = ?3 AND training_id = ?5 GROUP BY ALL
 )
 SELECT row_id, b.prompt, b.response AS before, a.response AS after, b.value AS before_value, a.value AS after_value

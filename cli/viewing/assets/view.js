@@ -203,6 +203,7 @@
 
   // A page, once it is there ----------------------------------------------------------------------------------------------
   document.addEventListener("DOMContentLoaded", () => {
+    one("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone it may be out of sight
     const filters = one("[data-filters]");
     const narrow = matchMedia("(max-width: 62rem)");
     const fold = () => { if (filters) filters.open = !narrow.matches; }; // on a phone they would hide the rows
