@@ -45,8 +45,11 @@ class Found:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """The recipe as the run has read it."""
-        return self.run.get("resolved") or {}
+        """The recipe as the run has read it; what no recipe has is left out, as a store may be a stranger's."""
+        held = self.run.get("resolved") or {}
+        steps = {name: _steps(held.get(name)) for name in ("prompts", "completions")}
+        named = {name: held[name] for name in ("models", "datasets") if isinstance(held.get(name), dict)}
+        return {**{key: held.get(key) for key in ("name", "seed", "split")}, **steps, **named}
 
     @property
     def sources(self) -> list[SourceLicence]:
@@ -61,6 +64,12 @@ class Found:
             f"(stage LIKE 'prompts.%' OR stage LIKE 'completions.%' OR stage = 'datasets.{name}' "
             f"OR starts_with(stage, 'datasets.{name}.'))"
         )
+
+
+def _steps(held: Any) -> list[dict[str, Any]]:
+    """Return the steps in what a run's record has as them."""
+    steps = [step for step in held if isinstance(step, dict)] if isinstance(held, list) else []
+    return [s for s in steps if isinstance(s.get("verb"), str) and isinstance(s.get("settings"), dict | None)]
 
 
 def find_dataset(store: Store, name: str, recipe: str | None) -> Found:
