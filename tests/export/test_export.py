@@ -230,6 +230,17 @@ def test_text_of_rows_stays_text_in_the_card(tmp_path):
     assert head(card)["license"] == "unknown" and card.count("\n---\n") == 1 and "\n# <script>" not in card
 
 
+def test_the_card_tells_of_no_folder_of_a_person(tmp_path):
+    rows = tmp_path / "home/rows.jsonl"
+    rows.parent.mkdir()
+    rows.write_text('{"prompt": "a", "completion": "b"}\n')
+    model = f"{{engine: openai, base_url: 'http://127.0.0.1:9/v1', model: {tmp_path}/home/m}}"
+    stored(tmp_path / "kept", [], f"{{type: sft}}\nmodels: {{m: {model}}}", f"{{path: '{rows}'}}")
+    assert export(tmp_path, "out").code == 0
+    card = (tmp_path / "out/README.md").read_text()
+    assert str(tmp_path) not in card and "path: rows.jsonl" in card and "`m` (`m`)" in card
+
+
 def test_an_exported_folder_is_a_source(tmp_path):
     """Also where it was moved, and with the refused rows beside the others."""
     stored(tmp_path / "kept", [*UNPAIRED, UNPAIRED[0]], KINDS["unpaired"][1])
