@@ -184,6 +184,8 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     }
     gone = [name for name in about.columns if name not in (*getattr(module, "HOLDS", about.columns), HASH)]
     about.notes += [f"all rows are without {', '.join(gone)}: the format has no place for them"] if gone else []
+    if "train" not in about.splits:
+        about.notes.append(f"no row is in the split 'train': what trains on this trains on {about.train_split!r}")
     renamed = [f"{old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
     about.notes += [f"the split {', '.join(renamed)}"] if renamed else []
 
