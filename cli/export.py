@@ -47,9 +47,12 @@ def export(
     """
     from curate.export.export import export_dataset
     from curate.export.names import check_repository
+    from schemas.errors import UserError
 
     if push is not None:
         check_repository(push)
+    elif private:
+        raise UserError("--private is of the data set that --push OWNER/NAME makes; without --push nothing is pushed")
     done = export_dataset(
         open_store(store),
         dataset,

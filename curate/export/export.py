@@ -20,7 +20,7 @@ from curate.export.licences import check_licences
 from curate.export.names import check_folder, split_names
 from curate.export.new_folder import check_new, new_folder
 from curate.export.sinks import parquet
-from curate.export.written import check_replaceable, read_record, write_record
+from curate.export.written import changed_file, check_only_ours, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -117,8 +117,9 @@ def export_dataset(
     what = _what(found, about, refused and format == "hub")
     record = read_record(folder)
     if reuse and record is not None and all(record.get(key) == value for key, value in what.items()):
-        about.splits = {str(split): int(rows) for split, rows in record.get("splits", {}).items()}
-        return Exported(about, found, folder, reused=True)
+        if _as_written(folder, record, force):
+            about.splits = {str(split): int(rows) for split, rows in record["splits"].items()}
+            return Exported(about, found, folder, reused=True)
     replace = check_replaceable(folder, force=force)
     if not replace:
         check_new(folder)
@@ -130,6 +131,15 @@ def export_dataset(
         (partial / CARD).write_text(data_card(store, found, about, module, partial, count), encoding="utf-8")
         write_record(partial, {**what, "splits": about.splits})
     return Exported(about, found, folder, count)
+
+
+def _as_written(folder: Path, record: dict[str, Any], force: bool) -> bool:
+    """Return whether an earlier export can be taken as it is: its card may be another's work, its rows may not."""
+    check_only_ours(folder, record)
+    changed = changed_file(folder, record, free=(CARD,))
+    if changed is not None and not force:
+        raise UserError(f"{folder}: {changed!r} is not as gristmill wrote it; --force writes the export anew")
+    return changed is None
 
 
 def _what(found: Found, about: About, refused: bool) -> dict[str, Any]:
@@ -174,7 +184,10 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     }
     gone = [name for name in about.columns if name not in (*getattr(module, "HOLDS", about.columns), HASH)]
     about.notes += [f"all rows are without {', '.join(gone)}: the format has no place for them"] if gone else []
-    about.notes += [f"the split {old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
+    if "train" not in about.splits:
+        about.notes.append(f"no row is in the split 'train': what trains on this trains on {about.train_split!r}")
+    renamed = [f"{old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
+    about.notes += [f"the split {', '.join(renamed)}"] if renamed else []
 
 
 def _all_simple(store: Store, found: Found, module: ModuleType) -> bool:

@@ -34,7 +34,10 @@ def check_folder(folder: Path, store: Path) -> None:
     """Raise ``UserError`` where a folder's name has control characters, or it would be in a store or hold one."""
     if not str(folder).isprintable() or folder.name in ("", ".."):
         raise UserError(f"{short_repr(str(folder))}: expected the name of a folder, without control characters")
-    whole = folder.resolve()
+    try:
+        whole = folder.resolve()
+    except (RuntimeError, OSError):  # RuntimeError: links that lead in a circle
+        raise UserError(f"{folder}: leads nowhere: its links go in a circle, or cannot be read") from None
     if whole.is_relative_to(store) or store.is_relative_to(whole):
         raise UserError(f"{folder}: is in the store {store}, or holds it; name a folder elsewhere")
 

@@ -43,8 +43,9 @@ def new_folder(target: Path, *, replace: bool = False) -> Generator[Path]:
         raise UserError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
     try:
         yield partial
+        if not replace:
+            check_new(target)  # nothing that another has made meanwhile is replaced
         if there:
-            check_new(target)  # nothing of another's is replaced
             for file in list(partial.iterdir()):
                 file.rename(target / file.name)
         elif target.is_dir():

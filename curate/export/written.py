@@ -55,15 +55,39 @@ def check_replaceable(folder: Path, *, force: bool) -> bool:
     record = read_record(folder)
     if record is None:
         raise UserError(f"{folder} is there and no export of gristmill's; name a new folder")
-    files = record.get("files")
-    ours = {NAME, *(files if isinstance(files, dict) else ())}
-    others = [
-        name
-        for file in sorted(folder.rglob("*"))
-        if not file.is_dir() and (name := file.relative_to(folder).as_posix()) not in ours
-    ]
-    if others:
-        raise UserError(f"{folder} holds a file that gristmill did not write ({others[0]!r}); name a new folder")
+    check_only_ours(folder, record)
     if not force:
         raise UserError(f"{folder} is an export of {record.get('dataset')!r} already; --force replaces it")
     return True
+
+
+def check_only_ours(folder: Path, record: dict[str, Any]) -> None:
+    """Raise ``UserError`` where an export's folder holds a file or a link that gristmill did not write.
+
+    Args:
+        folder: The folder.
+        record: Its record.
+    """
+    ours = {NAME, *_recorded(record)}
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder).as_posix()
+        if file.is_symlink() or (not file.is_dir() and name not in ours):
+            raise UserError(f"{folder} holds a file that gristmill did not write ({name!r}); name a new folder")
+
+
+def changed_file(folder: Path, record: dict[str, Any], free: tuple[str, ...]) -> str | None:
+    """Return the name of a file that is not as the record has it; None where there is none.
+
+    Args:
+        folder: The folder.
+        record: Its record.
+        free: The names of files that people may change.
+    """
+    recorded, found = _recorded(record), checksums(folder)
+    names = sorted({*recorded, *found} - {NAME, *free})
+    return next((name for name in names if found.get(name) != recorded.get(name)), None)
+
+
+def _recorded(record: dict[str, Any]) -> dict[str, Any]:
+    files = record.get("files")
+    return files if isinstance(files, dict) else {}

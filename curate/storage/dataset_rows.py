@@ -5,14 +5,17 @@ prompt and the ``model`` of the answer: of a pair, ``chosen_model`` and ``reject
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from curate.storage.damage import read_table
+from curate.storage.damage import Damaged, files_damage, read_table, remedy_of
+from curate.storage.row_check import wrong_columns, wrong_row
 from curate.storage.sql_views import connect
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from schemas.rows import STAGE_TABLES
 
 BATCH = 2_000  # rows that are held at once: a row may be a book
 ANSWERS = {
@@ -35,25 +38,50 @@ def dataset_batches(store: Store, recipe: str, table: str, stage: Stage) -> Iter
         stage: The stage that holds it.
 
     Raises:
-        Damaged: A file of it is gone or cut short.
+        Damaged: A file of it is gone or cut short, or holds what is no row of such a dataset.
     """
     import pyarrow.parquet as pq
 
     ids = ["prompt_id", *ANSWERS[table].values()]
+    own = _own_columns(table, stage)
     with connect(store, recipe, "SELECT 1 FROM prompts, completions") as con:
         for file in stage.files(table):
             known = _known(con, table, read_table(file, ids))
             begin = 0
             with pq.ParquetFile(file) as parquet:
-                for batch in parquet.iter_batches(BATCH):
+                for batch in parquet.iter_batches(BATCH, columns=own):
                     part = pl.DataFrame(pl.from_arrow(batch)).with_columns(pl.col("split").fill_null("train"))
                     of_part = known.slice(begin, part.height)
                     begin += part.height
-                    yield part.drop(known.columns, strict=False).hstack(of_part)
+                    whole = part.drop(known.columns, strict=False).hstack(of_part)
+                    _refuse(file, wrong_row(whole))
+                    yield whole
+
+
+def _own_columns(table: str, stage: Stage) -> list[str]:
+    """Return the columns that a dataset's files have of its table: what else they have, nobody here knows."""
+    own: list[str] = []
+    rows = 0
+    for file in stage.files(table):
+        for damage in files_damage([file]):
+            raise damage
+        schema = pl.read_parquet_schema(file)
+        _refuse(file, wrong_columns(schema, table))
+        own = [name for name in schema if name in STAGE_TABLES[table][0]]
+        rows += pl.scan_parquet(file).select(pl.len()).collect().item()
+    if rows != stage.rows(table):
+        _refuse(stage.path, f"has {rows:,} rows of {table}, and its stage.json says {stage.rows(table):,}")
+    return own
+
+
+def _refuse(path: Path, problem: str) -> None:
+    if problem:
+        raise Damaged(path, problem, remedy_of(path if path.is_dir() else path.parent))
 
 
 def empty_columns(store: Store, recipe: str, table: str, stage: Stage) -> list[str]:
     """Return those of ``MAY_BE_EMPTY`` that hold nothing in any row of a dataset."""
+    _own_columns(table, stage)  # a damaged file is said before it is read
     files = stage.files(table)
     ids = pl.concat([read_table(file, ["prompt_id"]) for file in files])
     frame = pl.scan_parquet(files)

@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 
+import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
 from curate.export import export as exporting
 from curate.export.names import split_names
+from curate.export.new_folder import new_folder
 from curate.export.sinks import jsonl, parquet
 from curate.sources.read_source import read_source
 from schemas.errors import UserError
@@ -51,8 +53,6 @@ def test_refused_rows_are_beside_the_others(tmp_path):
 
 
 def read_refused(path):
-    import polars as pl
-
     return pl.read_parquet(path).to_dicts()
 
 
@@ -68,6 +68,59 @@ def test_what_we_did_not_write_is_not_replaced(tmp_path):
     (tmp_path / "out/notes.txt").write_text("mine")
     assert "'notes.txt'" in mistake(export(tmp_path, "out", "--force"))
     assert {path.name for path in tmp_path.iterdir()} == {"kept", "mine", "out"}
+
+
+def test_a_link_in_an_export_is_not_replaced(tmp_path):
+    of_kind(tmp_path / "kept", "sft")
+    export(tmp_path, "out")
+    (tmp_path / "out/mine").symlink_to(tmp_path / "kept", target_is_directory=True)
+    assert "'mine'" in mistake(export(tmp_path, "out", "--force")) and (tmp_path / "out/mine").is_symlink()
+
+
+@pytest.mark.parametrize("there", (True, False))
+def test_what_is_made_meanwhile_is_not_replaced(tmp_path, there):
+    target = tmp_path / "out"
+    if there:
+        target.mkdir()
+    with pytest.raises(UserError, match="is there and not empty"), new_folder(target) as partial:
+        (partial / "a").write_text("ours")
+        target.mkdir(exist_ok=True)
+        (target / "thesis.txt").write_text("all my work")
+    assert [path.name for path in target.iterdir()] == ["thesis.txt"]
+
+
+def test_links_in_a_circle_are_a_mistake(tmp_path):
+    of_kind(tmp_path / "kept", "sft")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert mistake(export(tmp_path, "a"))
+
+
+def test_a_dataset_without_training_rows_is_said(tmp_path):
+    stored(tmp_path / "kept", [{"prompt": "a", "completion": "b"}], "{type: sft}\nsplit: {test: '1 = 1'}")
+    assert "trains on 'test'" in export(tmp_path, "out", "--format", "trl").err
+
+
+def test_private_is_of_a_push(tmp_path):
+    of_kind(tmp_path / "kept", "sft")
+    assert "--private is of" in mistake(export(tmp_path, "out", "--private")) and not (tmp_path / "out").exists()
+
+
+def test_a_language_of_few_rows_is_not_the_card_s(tmp_path):
+    short = [{"prompt": f"{n}?", "completion": "a"} for n in range(19)]
+    chinese = [{"prompt": "你好，请问长江是世界上第几长的河流？", "completion": "b"}]
+    stored(tmp_path / "kept", [*short, *chinese], "{type: sft}")
+    export(tmp_path, "out")
+    assert "language" not in head((tmp_path / "out/README.md").read_text())
+
+
+def test_renamed_splits_are_one_line(tmp_path):
+    rows = [{"prompt": f"{n}?", "completion": "a", "metadata": {"n": n}} for n in range(9)]
+    stored(
+        tmp_path / "kept", rows, "{type: sft}\nsplit: {a-b: \"metadata->>'n' = '1'\", c-d: \"metadata->>'n' = '2'\"}"
+    )
+    said = export(tmp_path, "out").err.splitlines()
+    assert said == ["  the split 'a-b' is called 'a_b', 'c-d' is called 'c_d'"]
 
 
 def test_a_folder_in_a_store_or_with_an_odd_name_is_refused(tmp_path):
@@ -187,6 +240,17 @@ def test_text_of_rows_stays_text_in_the_card(tmp_path):
     assert export(tmp_path, "out").code == 0
     card = (tmp_path / "out/README.md").read_text()
     assert head(card)["license"] == "unknown" and card.count("\n---\n") == 1 and "\n# <script>" not in card
+
+
+def test_the_card_tells_of_no_folder_of_a_person(tmp_path):
+    rows = tmp_path / "home/rows.jsonl"
+    rows.parent.mkdir()
+    rows.write_text('{"prompt": "a", "completion": "b"}\n')
+    model = f"{{engine: openai, base_url: 'http://127.0.0.1:9/v1', model: {tmp_path}/home/m}}"
+    stored(tmp_path / "kept", [], f"{{type: sft}}\nmodels: {{m: {model}}}", f"{{path: '{rows}'}}")
+    assert export(tmp_path, "out").code == 0
+    card = (tmp_path / "out/README.md").read_text()
+    assert str(tmp_path) not in card and "path: rows.jsonl" in card and "`m` (`m`)" in card
 
 
 def test_an_exported_folder_is_a_source(tmp_path):

@@ -132,6 +132,32 @@ def test_a_push_that_failed_goes_on_where_it_was(tmp_path, hub):
     assert pushed(tmp_path).code == 0 and len(hub.commits) == 2  # all is there
 
 
+def test_a_person_s_files_are_not_pushed(tmp_path, hub):
+    of_kind(tmp_path / "kept", "sft")
+    export = tmp_path / "out"
+    call(tmp_path, "export", "d", "out", "--store", "kept/store")
+    (export / ".env").write_text("a password")
+    assert "did not write ('.env')" in mistake(pushed(tmp_path)) and not hub.files
+    (export / ".env").unlink()
+    (export / "host").symlink_to("/etc/hostname")
+    assert "did not write ('host')" in mistake(pushed(tmp_path)) and not hub.files
+
+
+def test_damaged_rows_are_not_pushed(tmp_path, hub):
+    of_kind(tmp_path / "kept", "sft")
+    call(tmp_path, "export", "d", "out", "--store", "kept/store", "--format", "jsonl")
+    (tmp_path / "out/data/train.jsonl").write_text("{}\n")
+    assert "is not as gristmill wrote it" in mistake(pushed(tmp_path, "--format", "jsonl")) and not hub.files
+    assert pushed(tmp_path, "--format", "jsonl", "--force").code == 0 and len(hub.files["data/train.jsonl"]) > 99
+
+
+def test_an_edited_card_is_pushed(tmp_path, hub):
+    of_kind(tmp_path / "kept", "sft")
+    call(tmp_path, "export", "d", "out", "--store", "kept/store")
+    (tmp_path / "out/README.md").write_text("my own words")
+    assert pushed(tmp_path).code == 0 and hub.files["README.md"] == b"my own words"
+
+
 def test_what_is_no_more_is_removed(tmp_path, hub):
     of_kind(tmp_path / "kept", "sft")
     pushed(tmp_path)

@@ -69,12 +69,12 @@ def _pattern(names: list[str]) -> str:
 
 
 def row_languages(stage: Stage, table: str) -> list[str]:
-    """Return the languages (ISO 639-1) of the first rows' prompts, the most frequent first; none where none is sure."""
+    """Return the languages (ISO 639-1) of the first rows' prompts, the most frequent first; none where few are sure."""
     texts = pl.Series("text", [_last_text(text) for text in first_prompts(table, stage, LOOKED_AT)], dtype=pl.String)
     found = detect(texts)
     sure = found.filter(pl.col("probability") >= SURE)["language"].drop_nulls().to_list()
     counts = Counter(sure)
-    return [language for language, count in counts.most_common() if count >= max(1, SHARE * len(sure))]
+    return [language for language, count in counts.most_common() if count >= SHARE * texts.len()]
 
 
 def _last_text(prompt: str) -> str:
