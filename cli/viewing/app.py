@@ -46,7 +46,7 @@ def make_app(viewer: Viewer, token: str, port: int, ticket: str | None = None) -
 
     app = Starlette(
         routes=[Route("/assets/{name}", asset), *(route for module in MODULES for route in module.routes(viewer))],
-        exception_handlers={OneLine: error, duckdb.Error: error, HTTPException: error},
+        exception_handlers={OneLine: error, duckdb.Error: error, OSError: error, HTTPException: error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

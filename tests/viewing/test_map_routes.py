@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -73,3 +74,9 @@ def test_a_store_without_embeddings_says_how_to_have_some(store):
     with visited(filled(store), filled=False) as client:
         answer = client.get("/map/data")
     assert answer.status_code == 400 and "dedup: semantic" in answer.text
+
+
+def test_a_store_that_is_deleted_is_an_error_of_one_line(client, store):
+    shutil.rmtree(store.path)
+    answer = client.get("/map/data")
+    assert answer.status_code == 400 and str(store.path) in answer.text and "Traceback" not in answer.text
