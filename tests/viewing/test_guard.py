@@ -7,7 +7,7 @@ import pytest
 from tests.optional import needs
 from tests.viewing.visiting import HERE, PORT, TICKET, TOKEN, give, stranger, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 PATHS = ("/", "/candidates", "/candidates/c_10", "/sql", "/labels.jsonl", "/assets/view.css", "/nothing")
 
 

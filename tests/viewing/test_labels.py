@@ -8,7 +8,7 @@ from curate.storage.hand_labels import labels_path, read_labels
 from tests.optional import needs
 from tests.viewing.visiting import HERE, give, text, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 
 
 def given(store):

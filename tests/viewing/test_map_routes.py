@@ -12,7 +12,7 @@ from tests.optional import needs
 from tests.pages.embedded import embed, filled
 from tests.viewing.visiting import HERE, text, visited
 
-pytestmark = needs("starlette", "jinja2", "httpx")
+pytestmark = needs("starlette", "jinja2", "httpx2")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.storage.asked import decision, record, write
 from tests.viewing.tiny_store import fill
 from tests.viewing.visiting import text, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 
 
 def test_a_candidate_has_all_that_is_known_of_it(client):

@@ -12,7 +12,7 @@ from tests.storage.asked import candidate, record, write
 from tests.viewing.tiny_store import fill, running
 from tests.viewing.visiting import text, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 
 
 def test_runs_are_listed_with_what_they_spent(store):

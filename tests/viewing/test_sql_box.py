@@ -6,7 +6,7 @@ from tests.optional import Lazy, needs
 from tests.viewing.tiny_store import fill
 from tests.viewing.visiting import HERE, text
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 snapshot = Lazy("cli.viewing.snapshot")
 sql_page = Lazy("cli.viewing.sql_page")
 sql_child = Lazy("cli.viewing.sql_child")

@@ -12,7 +12,7 @@ from tests.storage.asked import candidate, prompt, record, score, write
 from tests.viewing.tiny_store import HOSTILE
 from tests.viewing.visiting import HERE, text, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 current = Lazy("cli.viewing.current")
 
 

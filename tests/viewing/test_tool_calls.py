@@ -4,7 +4,7 @@ from tests.optional import needs
 from tests.storage.asked import candidate, prompt, record, write
 from tests.viewing.visiting import text, visited
 
-pytestmark = needs("starlette", "httpx", "jinja2")
+pytestmark = needs("starlette", "httpx2", "jinja2")
 SAID = "(calls a tool; the detail of its score says how well)"
 CALL = '[{"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {}}}]}]'
 

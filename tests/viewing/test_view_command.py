@@ -11,7 +11,7 @@ from tests.command import call
 from tests.optional import Lazy, needs
 from tests.viewing.tiny_store import fill
 
-pytestmark = needs("starlette", "httpx", "jinja2", "uvicorn")
+pytestmark = needs("starlette", "httpx2", "jinja2", "uvicorn")
 atlas = Lazy("cli.viewing.atlas")
 
 
