@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-import click
 from rich.console import RenderableType
 
 from cli.plain_console import PlainConsole
@@ -55,6 +54,8 @@ def show(shape: Callable[[int], RenderableType], out: TextIO, *, title: str = ""
             console.print(note, style="dim", soft_wrap=True)
     text = captured.get()
     if on_terminal and sys.stdin.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        import click  # for its pager alone
+
         click.echo_via_pager(text, color=console.color_system is not None)
     else:
         out.write(text if on_terminal else "\n".join(line.rstrip() for line in text.split("\n")))
