@@ -77,7 +77,7 @@ def _made(name: str, make: Callable[[], Section | None]) -> Section | str | None
     import duckdb
     import polars as pl
 
-    from curate.storage.damage import damage_in
+    from curate.storage.damage import said_by
     from schemas.errors import OneLine, printable
 
     try:
@@ -85,7 +85,7 @@ def _made(name: str, make: Callable[[], Section | None]) -> Section | str | None
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
         raise  # a query of ours is wrong: every table has its columns, also in a store of an older version
     except (duckdb.Error, pl.exceptions.PolarsError, OneLine, OSError) as error:
-        said = damage_in(error) or str(error).partition("\n")[0]
+        said = said_by(error)
         return f"{name} can't be read: {printable(said)[:MOST_SAID]}"
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cli.results.shown_columns import shown_columns
 from curate.steps.duckdb_errors import not_called
+from curate.storage.table_views import literal
 from schemas.errors import UserError, nearest
 from schemas.rows import DATASET_TABLES, HISTORY_TABLES, STAGE_TABLES, VIEWS
 
@@ -74,5 +75,4 @@ def _dataset(con: "duckdb.DuckDBPyConnection", name: str) -> tuple[str, str]:
     datasets = datasets_of(con)
     if name not in datasets:
         raise UserError(not_called(name) or f"no table or dataset {name!r}{nearest(name, [*TABLES, *datasets])}")
-    quoted = name.replace("'", "''")
-    return datasets[name], f"WHERE dataset = '{quoted}'"
+    return datasets[name], f"WHERE dataset = {literal(name)}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from cli.viewing.listings import BETWEEN, NAMES, Listing, quoted
+from cli.viewing.listings import BETWEEN, NAMES, Listing
 from cli.viewing.selections import Selections
 from cli.viewing.snapshot import Columns
+from curate.storage.table_views import quoted
 from schemas.errors import UserError, unknown
 
 PAGE = 50  # rows

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.pages.evaluated import RESPONSE
+from curate.storage.table_views import literal, quoted
 
 NAMES, BETWEEN = "datasets", ", "  # the column that has several names, each of which it is filtered by
 # The first decision that dropped a row; the alphabet is the order of the stages of one row.
@@ -193,16 +194,7 @@ def listing_select(listing: Listing, scorers: Sequence[str]) -> str:
         while name.lower() in taken:
             name += "_score"
         taken.add(name.lower())
-        columns += f""", max(value) FILTER (scorer = {_literal(scorer)}) AS {quoted(name)}"""
+        columns += f""", max(value) FILTER (scorer = {literal(scorer)}) AS {quoted(name)}"""
     sql = listing.sql.replace("{scores}", columns)
     cut = ", ".join(f"left({name}, {SHOWN}) AS {name}" for name in listing.texts)
     return f"SELECT * REPLACE ({cut}), {listing.label} AS label_id FROM ({sql})"
-
-
-def quoted(name: str) -> str:
-    """Return the name of a column in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -13,7 +13,7 @@ from cli.pages.map_data import plain
 from cli.viewing.bodies import form
 from cli.viewing.held_maps import HeldMaps
 from cli.viewing.viewer import Viewer
-from curate.storage.damage import damage_in
+from curate.storage.damage import said_by
 from schemas.errors import OneLine, UserError
 
 LONGEST_NUMBER = 8  # digits of a point
@@ -71,5 +71,5 @@ def said(make: Callable[[], Response]) -> Response:
     try:
         return make()
     except (OneLine, duckdb.Error) as error:
-        text = damage_in(error) or str(error).partition("\n")[0]
+        text = said_by(error)
         return PlainTextResponse(text[:300], 400)

@@ -16,11 +16,11 @@ from typing import Any
 import duckdb
 
 from cli.viewing.listings import BETWEEN, LISTINGS, NAMES, Listing, listing_select
-from curate.storage.damage import damage_in
+from curate.storage.damage import said_by
 from curate.storage.named_views import EVERYTHING, NAMED, create_named
 from curate.storage.sql_views import CONFIG, connect
 from curate.storage.store import Store
-from curate.storage.table_views import refusal
+from curate.storage.table_views import literal, quoted, refusal
 from schemas.rows import DECISION_HISTORY, EMBEDDINGS, HISTORY_TABLES, RUN_TABLES, STAGE_TABLES, TEXT
 
 LEFT_OUT = ("embeddings", "nearest", "by_hand")  # large, or read anew for each page (``current``)
@@ -92,22 +92,22 @@ def make_snapshot(store: Store) -> Snapshot:
     file = Path(folder.name) / "rows.duckdb"
     with connect(store) as con:
         con.execute(f"SET memory_limit = '{MEMORY}'")
-        con.execute(f"SET temp_directory = {_literal(folder.name)}")
-        con.execute(f"ATTACH {_literal(str(file))} AS held")
+        con.execute(f"SET temp_directory = {literal(folder.name)}")
+        con.execute(f"ATTACH {literal(str(file))} AS held")
         _copy_tables(con)
         columns, damages = {}, {}
         for listing in LISTINGS.values():
             try:
                 columns[listing.name] = _make_listing(con, listing)
             except duckdb.Error as error:
-                damages[listing.name] = damage_in(error) or str(error).partition("\n")[0]
+                damages[listing.name] = said_by(error)
     return Snapshot(folder, file, columns, damages, reader(file))
 
 
 def reader(file: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection to a copy, which can read it and no other file, and write none."""
     con = duckdb.connect(config={**CONFIG, "memory_limit": MEMORY, "temp_directory": ""})
-    con.execute(f"ATTACH {_literal(str(file))} AS held (READ_ONLY)")
+    con.execute(f"ATTACH {literal(str(file))} AS held (READ_ONLY)")
     con.execute("CREATE TABLE by_hand (label_id VARCHAR, by_hand VARCHAR)")  # the labels (``current``), in memory
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
@@ -122,7 +122,7 @@ def _copy_tables(con: duckdb.DuckDBPyConnection) -> None:
             try:
                 con.execute(f"CREATE TABLE held.{name} AS SELECT * FROM memory.main.{name}")
             except duckdb.Error as error:
-                message = damage_in(error) or str(error).partition("\n")[0]
+                message = said_by(error)
                 con.execute(f"CREATE VIEW held.{name} AS {refusal(_columns(name), message)}")
     con.execute("USE held")
     for name in NAMED:
@@ -154,7 +154,7 @@ def _make_listing(con: duckdb.DuckDBPyConnection, listing: Listing) -> Columns:
 
 
 def _span(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> tuple[float, float] | None:
-    column = '"' + name.replace('"', '""') + '"'
+    column = quoted(name)
     finite = f"isfinite({column}::DOUBLE)"
     low, high = con.execute(f"SELECT min({column}), max({column}) FROM {listing.table} WHERE {finite}").fetchall()[0]
     return None if low is None else (float(low), float(high))
@@ -168,7 +168,3 @@ def _values(con: duckdb.DuckDBPyConnection, listing: Listing, name: str) -> list
     column = f"unnest(coalesce(string_split({name}, '{BETWEEN}'), [NULL]))" if name == NAMES else name
     query = f"SELECT {column}, count(*) FROM {listing.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES + 1}"
     return con.execute(query).fetchall()
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

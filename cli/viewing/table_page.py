@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cli.viewing.filters import BY_HAND, NONE, PAGE, Filters, condition, order, read_filters, source
-from cli.viewing.listings import LISTINGS, Listing, quoted
+from cli.viewing.listings import LISTINGS, Listing
 from cli.viewing.snapshot import MOST_VALUES, Columns, Snapshot
 from cli.viewing.viewer import Viewer
+from curate.storage.table_views import quoted
 from schemas.errors import UserError
 
 COUNTED = ("tokens", "characters", "sample", "candidates", "trainings", "chosen_longer_by")  # which come last

@@ -185,6 +185,11 @@ def damage_in(error: Exception) -> str | None:
     return text.removeprefix("Invalid Input Error: ") if ": damaged: " in text else None
 
 
+def said_by(error: Exception) -> str:
+    """Return what an error of DuckDB's says, in a line: what is damaged, else its own first line."""
+    return damage_in(error) or str(error).partition("\n")[0]
+
+
 def tables_in(folder: Path) -> list[str]:
     """Return the tables that a folder has files of, by their names; for a stage whose manifest is damaged."""
     if not folder.is_dir():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from curate.storage.table_views import literal
+from curate.storage.table_views import literal, quoted
 from schemas.rows import COMPLETIONS, HISTORY_TABLES, STAGE_TABLES
 
 FOLDER = Path(__file__).parent / "views"
@@ -60,7 +60,7 @@ def candidates_view(con: duckdb.DuckDBPyConnection) -> str:
     for (scorer,) in found:
         name = _free_name(scorer, taken)
         taken.add(name.lower())
-        values.append(f"max(value) FILTER (scorer = {literal(scorer)}) AS {_quoted(name)}")
+        values.append(f"max(value) FILTER (scorer = {literal(scorer)}) AS {quoted(name)}")
     columns = [f"c.{name}" for name in own if name != "response"] + [f"p.{name}" for name in OF_PROMPT]
     return (
         f"CREATE VIEW candidates AS SELECT c.completion_id, c.prompt_id, p.prompt, c.response, {', '.join(columns)}, "
@@ -77,10 +77,6 @@ def _free_name(scorer: str, taken: set[str]) -> str:
     while name.lower() in taken:
         name, number = f"{own}_score{number if number > 1 else ''}", number + 1
     return name
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 @cache

@@ -139,6 +139,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quoted(name: str) -> str:
+    """Return a column's or a table's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _label_is_key(table: str, labels: list[str]) -> bool:
     """Return whether stages of different labels never hold the same row of a table, so that no row need be looked for.
 
