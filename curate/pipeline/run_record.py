@@ -28,7 +28,8 @@ class RunRecord:
     """Holds the store for one run and keeps its record. Use it as a context manager.
 
     The record is written when the run begins, after each stage and when it ends, however it ends. The SQL views are
-    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds.
+    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds, and not as a ``run`` begins: its
+    stages follow at once, and ``publish`` is called before one waits for models.
     """
 
     def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
@@ -50,8 +51,11 @@ class RunRecord:
         self.number = max((run["number"] for run in earlier), default=0) + 1  # the clock may have gone back
         if self.run_id in {run["run_id"] for run in earlier}:
             self.run_id += f"-{self.number}"
+        self._published = time.monotonic()
         try:
-            self.publish()
+            self._write("running")
+            if self.command != "run":
+                self._publish_views()
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)
             raise
