@@ -2,7 +2,8 @@
 
 ``python stage_codes.py RECIPE STORE EDITS [every]`` prints them as they are, then after each of EDITS: a JSON list of
 files, each with the names in it that are bound a second time. With ``every``, also after such an edit of each module,
-of all its names. Which stages depend on the file goes with every edit.
+of all its names; the modules that no stage depends on are edited together, since none of them may change anything.
+Which stages depend on the file goes with every edit.
 """
 
 import json
@@ -29,23 +30,38 @@ def main(recipe, store, edits, every=""):
         spec.adopt(state.store.stage(made[spec.label]))
     files = {label: {one.file for one in module.reachable(*of)} for label, of in code.items()}
     found = {"before": hashes(code), "edits": []}
-    for file, names in [*json.loads(edits), *(every_module() if every else ())]:
-        path = module.ROOT / file
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text + "".join(f"\n{name} = {name}" for name in names) + "\n", encoding="utf-8")
-        module._parse = reading(path)
-        after = hashes(code)
-        module._parse = PARSE
-        path.write_text(text, encoding="utf-8")
+    groups = [[edit] for edit in json.loads(edits)]
+    if every:
+        used = {str(file.relative_to(module.ROOT)) for of in files.values() for file in of}
+        groups += [[edit] for edit in every_module() if edit[0] in used]
+        groups.append([edit for edit in every_module() if edit[0] not in used])
+    for group in groups:
+        after = hashes_after(group, code)
         changed = [label for label in code if after[label] != found["before"][label]]
-        found["edits"].append([file, changed, [label for label in code if path in files[label]]])
+        for file, _ in group:
+            depending = [label for label in code if module.ROOT / file in files[label]]
+            found["edits"].append([file, changed, depending])
     sys.stdout.write(json.dumps(found))
 
 
-def reading(path):
-    """A parser that reads one file anew, and takes the others as they were read before."""
-    edited = PARSE.__wrapped__(path)
-    return lambda file: edited if file == path else PARSE(file)
+def hashes_after(group, code):
+    """Hash what each stage depends on after the edits of a group, which are taken back."""
+    texts = {module.ROOT / file: (module.ROOT / file).read_text(encoding="utf-8") for file, _ in group}
+    for file, names in group:
+        path = module.ROOT / file
+        path.write_text(texts[path] + "".join(f"\n{name} = {name}" for name in names) + "\n", encoding="utf-8")
+    module._parse = reading(texts)
+    after = hashes(code)
+    module._parse = PARSE
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    return after
+
+
+def reading(paths):
+    """A parser that reads these files anew, and takes the others as they were read before."""
+    edited = {path: PARSE.__wrapped__(path) for path in paths}
+    return lambda file: edited[file] if file in edited else PARSE(file)
 
 
 def every_module():
