@@ -65,7 +65,7 @@ def tables(store: Store) -> dict[str, list[tuple]]:
 
 def query(store: Store, sql: str) -> pl.DataFrame:
     """Return the result of an SQL query over the store."""
-    with connect(store) as con:
+    with connect(store, None, sql) as con:
         result = pl.from_arrow(con.sql(sql).to_arrow_table())
     assert isinstance(result, pl.DataFrame)
     return result

@@ -47,7 +47,7 @@ def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sql(folder: Path, query: str) -> list[tuple]:
-    with connect(Store(folder / "store")) as con:
+    with connect(Store(folder / "store"), None, query) as con:
         return con.execute(query).fetchall()
 
 

@@ -50,7 +50,7 @@ def write(folder: Path, model: Path, **changed: Any) -> None:
 
 
 def sql(folder: Path, query: str, recipe: str | None = None) -> list[tuple]:
-    with connect(Store(folder / "store"), recipe) as con:
+    with connect(Store(folder / "store"), recipe, query) as con:
         return con.execute(query).fetchall()
 
 
