@@ -11,7 +11,7 @@ import pytest
 from cli.main import MODULES
 from curate import load_recipe, plan
 from curate.models.weight_files import installed
-from tests.command import ROOT, call, process
+from tests.command import ROOT, call
 from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm
 
@@ -53,7 +53,7 @@ def follow(folder: Path, *lines: str) -> str:
     """Type these lines in ``folder``; each must succeed. Returns what was printed."""
     said = ""
     for line in lines:
-        done = process(folder, *shlex.split(line)[1:], seconds=500)
+        done = call(folder, *shlex.split(line)[1:])
         assert done.code == 0, (line, done.err)
         said += done.out + done.err
     return said
