@@ -3,7 +3,9 @@
 Imports nothing heavy: ``tests/test_collection.py`` checks that collecting the tests does not.
 """
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,22 @@ settings.load_profile("here")
 
 for name in ("COLUMNS", "LINES"):  # GNU readline, which pytest imports, sets them to 80 and 24 for xdist's workers
     os.environ.pop(name, None)
+
+
+MANY_MODULES = 200
+frozen_at = 0  # the number of modules that were imported when the collector was last told to skip what there is
+
+
+def pytest_runtest_setup() -> None:
+    """Let the collector of garbage skip what collecting the tests and importing libraries made, which stays.
+
+    A training collects twice: with TRL imported, that takes longer than the training of a tiny model.
+    """
+    global frozen_at
+    if len(sys.modules) >= frozen_at + MANY_MODULES:
+        gc.collect()
+        gc.freeze()
+        frozen_at = len(sys.modules)
 
 
 @pytest.fixture(autouse=True, scope="session")
