@@ -101,7 +101,7 @@ def content(store: Store, *, ids: bool = True, truths: bool = True) -> dict[str,
         "unpaired": "row_id, completion_id, prompt, completion, label, tools",
         "rl_prompts": f"row_id, prompt_id, prompt, tools{', ground_truth, metadata' * truths}",
     }
-    with connect(store) as con:
+    with connect(store, None, f"FROM {', '.join(queries)}") as con:
         for table, columns in queries.items():
             rows = con.sql(f"SELECT {columns} FROM {table}").fetchall()
             names = [name for name in columns.split(", ") if ids or not name.endswith("_id")]

@@ -59,7 +59,7 @@ OWN = "COLUMNS(lambda name: name <> 'run_id')"  # what a table has beside the ru
 
 def tables(store: Store) -> dict[str, list[tuple]]:
     """Return every data table's rows, sorted, without the run's id. They must not depend on how it was interrupted."""
-    with connect(store) as con:
+    with connect(store, None, f"FROM {', '.join(TABLES)}") as con:
         return {table: con.execute(f"SELECT {OWN} FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
 
 

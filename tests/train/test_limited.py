@@ -45,7 +45,7 @@ def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def held(folder: Path, query: str, recipe: str | None = None) -> list[tuple]:
-    with connect(Store(folder / "store"), recipe) as con:
+    with connect(Store(folder / "store"), recipe, query) as con:
         return con.execute(query).fetchall()
 
 
