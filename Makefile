@@ -9,13 +9,13 @@ PIP_AUDIT ?= 2.9.0
 LM_EVAL ?= lm_eval[api,ifeval]==0.4.13
 BIN := .venv/bin
 DEMO := demo
-# A process of tests for each core and one more, because many tests wait for other processes; at most 8. A worker that
-# has nothing left takes tests from the end of another's list, so most files stay in one worker, with their fixtures.
+# A process of tests for each core and one more, because many tests wait for other processes; at most 8. A file stays in
+# one worker, with its fixtures; tests/conftest.py puts the slow files first.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # make test COVERAGE=yes runs under coverage; make coverage does so, and shows the figures.
 COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
-PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
+PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install vllm lm-eval sandbox browser demo about-demo test test-quick test-core test-vllm test-wheel coverage lint audit fuzz stubs bench wheel clean
 

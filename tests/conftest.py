@@ -30,6 +30,13 @@ for name in ("COLUMNS", "LINES"):  # GNU readline, which pytest imports, sets th
     os.environ.pop(name, None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, the trainings before all: quick ones even out the workers' ends."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path not in slow, "train" not in item.path.parts))
+
+
 MANY_MODULES = 200
 frozen_at = 0  # the number of modules that were imported when the collector was last told to skip what there is
 
