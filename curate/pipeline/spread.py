@@ -38,9 +38,7 @@ def processes_here() -> int:
     return min(held, MOST_PROCESSES)
 
 
-def spread(
-    function: Callable[[Task], Result], tasks: Iterable[Task], processes: int | None = None
-) -> Iterator[Result]:
+def spread(function: Callable[[Task], Result], tasks: Iterable[Task], processes: int | None = None) -> Iterator[Result]:
     """Yield the result of a function for each task, in the order of the tasks.
 
     Args:

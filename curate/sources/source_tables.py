@@ -91,9 +91,7 @@ class Tables:
             reading: The notes of the readers.
             open_ids: Ids of prompts that may get candidates later; they stay in ``waiting``.
         """
-        frames = [
-            _frame(name, getattr(self, name), contract) for name, contract in zip(TABLES, CONTRACTS, strict=True)
-        ]
+        frames = [_frame(name, getattr(self, name), contract) for name, contract in zip(TABLES, CONTRACTS, strict=True)]
         self.facts.look_at(*frames)
         for name, ids in self.waiting.items():
             later = [one for one in ids if one in open_ids] if open_ids else []
@@ -129,7 +127,10 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
         for candidate in row.candidates:
             candidate.completion_id = None
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
-    keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
+    keys = [
+        (c.model, t, tuple(sorted(c.scores.items())) if c.scores else ())
+        for c, t in zip(row.candidates, texts, strict=True)
+    ]
     prompt = tables.seen.get(prompt_id)
     is_new = prompt is None
     if prompt is None:

@@ -5,6 +5,7 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,12 @@ def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
 def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, notes: set[str]) -> None:
     """Warn of the first row of a file with a key that is there twice: only its last value is read."""
     row = found.row or {}
-    if "repeated" in notes or all(raw.count(b'"%b"' % key.encode(errors="replace")) < 2 for key in row):
+    if "repeated" in notes:
+        return
+    for key in row:
+        if raw.count(_quoted(key)) > 1:
+            break
+    else:
         return
     try:
         pairs = json.loads(raw, object_pairs_hook=list)
@@ -86,6 +92,11 @@ def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, note
     if twice is not None:
         notes.add("repeated")
         reading.warn(f"{path.name}:{found.line}: the key {twice!r:.80} is there twice; its last value is taken")
+
+
+@lru_cache(maxsize=1024)
+def _quoted(key: str) -> bytes:
+    return b'"%b"' % key.encode(errors="replace")
 
 
 def _goes_on(text: str) -> bool:

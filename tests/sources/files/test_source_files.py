@@ -196,7 +196,9 @@ def test_names_say_the_split(tmp_path, names, expected):
 def test_a_shard_may_have_a_split_of_any_name(tmp_path):
     put(tmp_path, {f"data/{name}-00000-of-00001.jsonl": [name] for name in ("de", "en")})
     assert [place[2] for place in places(tmp_path, split="en")] == ["en"]
-    assert read_source(tmp_path, split="en").facts.notes == ("read the split en; left out: data/de-00000-of-00001.jsonl",)
+    assert read_source(tmp_path, split="en").facts.notes == (
+        "read the split en; left out: data/de-00000-of-00001.jsonl",
+    )
     assert "no split 'fr'" in refusal(tmp_path, split="fr")
 
 
