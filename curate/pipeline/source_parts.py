@@ -4,7 +4,7 @@ Each part is read and written by itself. Then the parts that share prompts are r
 (``curate.sources.source_parts``), and all files get their names, in the order of the rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -103,11 +103,11 @@ def make_part(task: PartTask) -> PartMade:
     return _written(read_spans(task.part), task.place, Path(task.folder), task.label)
 
 
-def _in_files(parts: list[PartSpans], folder: Path, label: str) -> Iterator[PartMade]:
+def _in_files(parts: list[PartSpans], folder: Path, label: str) -> Generator[PartMade]:
     return spread(make_part, (PartTask(part, place, str(folder), label) for place, part in enumerate(parts)))
 
 
-def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Iterator[PartMade]:
+def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:
     options = source.options(opened)
     for place, rows in enumerate(stream_parts(islice(opened.rows, source.limit))):
         yield _written(read_part(rows, opened, options), place, folder, label)

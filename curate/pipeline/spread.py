@@ -12,19 +12,20 @@ import subprocess
 import sys
 import typing
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from schemas.errors import Failed, SettingError, UserError
 
-Task, Result = TypeVar("Task"), TypeVar("Result")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 MOST_PROCESSES = 16
 FEW = 4  # tasks that are not worth the second that workers take to start
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,9 @@ def processes_here() -> int:
     return min(held, MOST_PROCESSES)
 
 
-def spread(function: Callable[[Task], Result], tasks: Iterable[Task], processes: int | None = None) -> Iterator[Result]:
+def spread(
+    function: Callable[[Task], Result], tasks: Iterable[Task], processes: int | None = None
+) -> Generator[Result]:
     """Yield the result of a function for each task, in the order of the tasks.
 
     Args:
@@ -74,11 +77,11 @@ class _Workers:
     """Worker processes, each with a thread that hands it a task and waits for the result."""
 
     def __init__(self, function: Callable[[Any], Any], count: int) -> None:
-        self._name = f"{function.__module__}:{function.__qualname__}"
+        self._name = f"{function.__module__}:{getattr(function, '__qualname__', '')}"
         self._kind = typing.get_type_hints(function)["return"]
         self._threads = ThreadPoolExecutor(count)
-        self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
-        self._all = [_start_worker() for _ in range(count)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._all = [start_worker() for _ in range(count)]
         for worker in self._all:
             self._idle.put(worker)
 
@@ -89,12 +92,12 @@ class _Workers:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._all:
             if failed:
-                worker.kill()
+                worker.process.kill()
             with suppress(OSError):
-                worker.stdin.close()
+                worker.calls.close()
         for worker in self._all:
-            worker.wait()
-            worker.stdout.close()
+            worker.process.wait()
+            worker.answers.close()
 
     def submit(self, task: Any) -> Future[Any]:
         return self._threads.submit(self._call, task)
@@ -102,8 +105,8 @@ class _Workers:
     def _call(self, task: Any) -> Any:
         worker = self._idle.get()
         try:
-            send(worker.stdin, [self._name, msgspec.Raw(msgspec.msgpack.encode(task))])
-            reply = receive(worker.stdout)
+            send(worker.calls, [self._name, msgspec.Raw(msgspec.msgpack.encode(task))])
+            reply = receive(worker.answers)
         except OSError:
             reply = None
         finally:
@@ -116,20 +119,30 @@ class _Workers:
         return decoded(value, self._kind)
 
 
-def _start_worker() -> subprocess.Popen:
+class _Worker(NamedTuple):
+    """A worker process, and the ends of its input and its output."""
+
+    process: subprocess.Popen
+    calls: BinaryIO
+    answers: BinaryIO
+
+
+def start_worker() -> _Worker:
+    """Start a worker process."""
     paths = os.pathsep.join([str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "curate.pipeline.spread_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": paths},
     )
+    return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
 
 
-def _ended(worker: subprocess.Popen) -> str:
+def _ended(worker: _Worker) -> str:
     with suppress(subprocess.TimeoutExpired):
-        worker.wait(5)
-    code = worker.returncode
+        worker.process.wait(5)
+    code = worker.process.returncode
     how = "was killed, perhaps for want of memory" if code == -9 else f"ended with {code}"
     return f"a worker process {how}; run the same command again: finished work is kept"
 
@@ -160,4 +173,5 @@ def decoded(body: bytes | msgspec.Raw, kind: Any) -> Any:
 def _counter(kind: Any, value: Any) -> Any:
     if typing.get_origin(kind) is not Counter:
         raise NotImplementedError(f"{kind} does not go to a worker")
-    return Counter(msgspec.convert(value, dict[typing.get_args(kind)[0], int]))
+    (key,) = typing.get_args(kind)
+    return Counter({msgspec.convert(one, key): count for one, count in value.items()})

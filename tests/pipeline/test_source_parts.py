@@ -2,17 +2,16 @@
 
 import gzip
 import json
-import signal
-import subprocess
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate.pipeline import source_parts, spread
-from curate.pipeline.source_parts import write_parts
+from curate.pipeline import spread
+from curate.pipeline.source_parts import PartTask, make_part, write_parts
 from curate.sources import source_parts as reading
+from curate.sources.convert_rows import Options
 from curate.sources.files import spans
 from curate.sources.read_source import SourceOptions, read_source
 from curate.sources.source_summary import source_summary
@@ -132,14 +131,14 @@ def test_line_numbers_go_on_over_parts(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_one_line(monkeypatch):
-    starts = spread._start_worker
+    starts = spread.start_worker
 
-    def killed() -> subprocess.Popen:
+    def killed():
         worker = starts()
-        worker.send_signal(signal.SIGKILL)
+        worker.process.kill()
         return worker
 
-    monkeypatch.setattr(spread, "_start_worker", killed)
-    tasks = [source_parts.PartTask(None, n, "", "") for n in range(5)]
+    monkeypatch.setattr(spread, "start_worker", killed)
+    part = reading.PartSpans([], "", None, Options("x", None, False))
     with pytest.raises(Failed, match="a worker process was killed"):
-        list(spread.spread(source_parts.make_part, tasks, 2))
+        list(spread.spread(make_part, [PartTask(part, 0, "", "")] * 5, 2))
