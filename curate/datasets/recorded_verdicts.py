@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from curate.pipeline.run_state import RunState
+from curate.sources.facts import score_facts
 from curate.sources.rows.layout_names import RANKS, VERDICTS
 from curate.sources.source_summary import score_ranges
 from curate.steps import sql_conditions
@@ -76,7 +77,9 @@ def check_verdicts(state: RunState, name: str, entry: Dataset) -> None:
     takes = first.takes + (f", and answers without {without}" if unscored else "")
     others = [f"{one.score} {one.bad} ({one.count:,})" for one in verdicts[1:]]
     also = f" (recorded too: {_listed(others)})" if others else ""
-    came = f"; scores of the sources: {_listed(score_ranges(_scores(state, held)))}" if len(held) > 1 else ""
+    came = (
+        f"; scores of the sources: {_listed(score_ranges(score_facts(_scores(state, held))))}" if len(held) > 1 else ""
+    )
     raise UserError(
         f"{state.recipe.where('datasets', name)}: datasets.{name}: {first.count:,} of {values.height:,} candidates are "
         f"recorded with {first.score} {first.bad}{also}; choose: `where: {_yaml_text(condition)}` (takes {takes}) or "

@@ -8,10 +8,12 @@ import polars as pl
 
 from curate.pipeline.mix import KEYS
 from curate.pipeline.run_state import RunState
-from curate.pipeline.source_reader import SourceReader
+from curate.pipeline.source_parts import write_parts
+from curate.pipeline.source_reader import SourceReader, placed_errors
 from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.sources.facts import Facts
 from curate.sources.open_source import label_name, shown_name, source_path, stage_name
-from curate.sources.read_source import CUT, KEEP, read_source
+from curate.sources.read_source import CUT, KEEP, SourceOptions, read_source
 from curate.sources.source_summary import (
     leftover_searches,
     source_leftovers,
@@ -19,12 +21,12 @@ from curate.sources.source_summary import (
     source_warnings,
     truths_alone,
 )
+from curate.sources.source_tables import Source
 from curate.steps.find_step import find_step
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, short_repr, unknown
 from schemas.json_text import blank
-from schemas.reply_calls import BROKEN_CALL
 
 FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
 LICENCE = "license"  # said by an export; it makes no row
@@ -106,26 +108,35 @@ def write_source(
 ) -> str:
     """Write the rows of a source, and what a user is warned of; return a summary of what was read."""
     run.progress.begin(label)
-    source = sources.read(path, settings, where)
+    if sources.in_files(path, settings):
+        with placed_errors(settings, where):
+            facts = write_parts(writer, SourceOptions(path, **settings), label, run.progress)
+        sources.check_unchanged(path, settings, where)
+    else:
+        facts = _write_held(writer, sources.read(path, settings, where), label)
+    writer.info["source"] = shown
+    writer.info["rows_in"] = facts.prompts + facts.repeats + facts.refused
+    fields = settings.get("fields")
+    found = {
+        "warnings": source_warnings(facts, fields),
+        "leftovers": leftover_searches(source_leftovers(facts)),
+        "truths_alone": truths_alone(facts, fields),
+        "unanswered": facts.unanswered,
+        "unanswered_truths": facts.unanswered_truths,
+    }
+    writer.info |= {name: value for name, value in found.items() if value}
+    return source_summary(facts)
+
+
+def _write_held(writer: StageWriter, source: Source, label: str) -> Facts:
+    """Write the tables of a source whose rows are in memory."""
     writer.write("prompts", source.prompts)
     for table, part in (("completions", source.completions), ("scores", source.scores)):
         if part.height:
             writer.write(table, part)
     if source.decisions.height:
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
-    left_out = source.decisions.filter(~pl.col("kept") & (pl.col("reason") != BROKEN_CALL))
-    writer.info["source"] = shown
-    writer.info["rows_in"] = source.prompts.height + left_out.height
-    leftovers, fields = source_leftovers(source), settings.get("fields")
-    found = {
-        "warnings": source_warnings(source, fields),
-        "leftovers": leftover_searches(leftovers),
-        "truths_alone": truths_alone(source, fields),
-        "unanswered": source.unanswered,
-        "unanswered_truths": source.unanswered_truths,
-    }
-    writer.info |= {name: value for name, value in found.items() if value}
-    return source_summary(source, leftovers)
+    return source.facts
 
 
 def _limited(settings: dict[str, Any], limit: int | None) -> dict[str, Any]:

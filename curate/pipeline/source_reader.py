@@ -1,11 +1,14 @@
 """Reads the sources of a recipe, each once: for the plan that comes before a run, and for the run."""
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from curate.sources.open_source import content_of
+from curate.sources.open_source import content_of, is_on_hub
 from curate.sources.read_source import Source, read_source
+from curate.sources.remote.urls import is_url
 from schemas.errors import SettingError, UserError
 from schemas.ids import fingerprint
 
@@ -33,9 +36,7 @@ class SourceReader:
         """
         key = _key(path, settings)
         if key not in self._contents:
-            limit = settings.get("limit")
-            few = isinstance(limit, int) and 0 < limit <= FEW  # the rest of a large file is not even read
-            held = None if few or "sql" in settings else _content(path, settings, where)
+            held = None if _few(settings) or "sql" in settings else _content(path, settings, where)
             if held is None:
                 source = self._read[key] = _read(path, settings, where)
                 tables = (source.prompts, source.completions, source.scores, source.decisions)
@@ -48,9 +49,25 @@ class SourceReader:
         held = self._read.pop(_key(path, settings), None)
         return held or _read(path, settings, where)
 
+    def in_files(self, path: Path | str, settings: dict[str, Any]) -> bool:
+        """Return whether a source is files that can be read in parts, and again; the rows of others are held."""
+        return not (_few(settings) or "sql" in settings or is_on_hub(path))
+
+    def check_unchanged(self, path: Path | str, settings: dict[str, Any], where: str) -> None:
+        """Raise ``UserError`` where the files of a source have changed since ``content`` has hashed them."""
+        held = None if is_url(path) else self._contents.get(_key(path, settings))
+        if held is not None and held != _content(path, settings, where):
+            raise UserError(f"{where}: source: {path} changed while it was read; run again when nothing writes to it")
+
     def forget_rows(self) -> None:
         """Let go of the rows that ``content`` has read and ``read`` has not given out; ``read`` reads them again."""
         self._read.clear()
+
+
+def _few(settings: dict[str, Any]) -> bool:
+    """Return whether a source is limited to so few rows that the rest of a large file is not even read."""
+    limit = settings.get("limit")
+    return isinstance(limit, int) and 0 < limit <= FEW
 
 
 def _key(path: Path | str, settings: dict[str, Any]) -> str:
@@ -68,8 +85,15 @@ def _content(path: Path | str, settings: dict[str, Any], where: str) -> str | No
 
 
 def _read(path: Path | str, settings: dict[str, Any], where: str) -> Source:
-    try:
+    with placed_errors(settings, where):
         return read_source(path, **settings)
+
+
+@contextmanager
+def placed_errors(settings: dict[str, Any], where: str) -> Generator[None]:
+    """Let errors of a source's settings begin with the place in the recipe; those of its rows name file and line."""
+    try:
+        yield
     except TypeError as error:
         raise UserError(f"{where}: source: {error}") from error
     except UserError as error:

@@ -32,6 +32,7 @@ class Opened(NamedTuple):
         shown: Its path, URL or query, as errors show it.
         file: The file's name, where the source is one file; else ``None``, and each row names its file, if any.
         reading: Gets the notes of the readers while the rows are read.
+        files: The source's files, where it is files of this machine.
     """
 
     rows: Iterator[Raw]
@@ -39,6 +40,7 @@ class Opened(NamedTuple):
     shown: str
     file: str | None
     reading: Reading
+    files: Files | None = None
 
     def place(self, raw: Raw) -> str:
         """Return ``file:line:column`` of a row, or ``file: row N`` where rows have no line of their own."""
@@ -154,7 +156,7 @@ def open_source(
         from curate.sources.files.sql_source import read_sql
 
         return Opened(read_sql(sql, Path(path), reading), "sql", "sql", None, reading)
-    if _is_hub(path):
+    if is_on_hub(path):
         rows = read_hub(str(path), reading=reading, **options)
         return Opened(rows, str(path), hub_place(str(path)), None, reading)
     if is_url(path):
@@ -175,7 +177,7 @@ def _located(path: Path | str, hub: Any, sql: str | None = None) -> Path | str:
     return path if isinstance(path, Path | HubSource) or sql is not None else source_path(path, Path(), hub)
 
 
-def _is_hub(path: Path | str) -> bool:
+def is_on_hub(path: Path | str) -> bool:
     """Return whether a path names a data set on the hub."""
     return isinstance(path, HubSource) or is_hub_url(path)
 
@@ -190,8 +192,8 @@ def _options(hub: Any) -> dict[str, Any]:
 def open_files(files: Files, reading: Reading, shown: str) -> Opened:
     """Open files as one source."""
     if files.names == ("",):
-        return Opened(read_rows(files.base, reading), files.name, shown, files.base.name, reading)
-    return Opened(file_rows(files, reading), files.name, shown, None, reading)
+        return Opened(read_rows(files.base, reading), files.name, shown, files.base.name, reading, files)
+    return Opened(file_rows(files, reading), files.name, shown, None, reading, files)
 
 
 def _downloaded(url: str) -> Path:
@@ -203,7 +205,7 @@ def _downloaded(url: str) -> Path:
 def content_of(path: Path | str, split: str | None = None, hub: dict[str, Any] | None = None) -> str | None:
     """Return a hash of the bytes of a source's files; ``None`` for a source that is not in files, or of no files."""
     path = _located(path, hub)
-    if _is_hub(path):
+    if is_on_hub(path):
         return None
     if is_url(path):
         return content_hash(_downloaded(str(path)))

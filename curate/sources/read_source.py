@@ -5,22 +5,40 @@
 A bad row is refused with its line, or with ``on_error="drop"`` left out with a decision that says why.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from curate.sources.files.raw_row import Raw
+from curate.sources.convert_rows import Options, convert_rows
 from curate.sources.message_tables import joined_messages
 from curate.sources.open_source import Opened, open_source
 from curate.sources.remote.urls import is_url, shown_url
-from curate.sources.rows.field_map import check_fields, check_seen, key_names, map_fields
-from curate.sources.rows.row_formats import convert
-from curate.sources.source_tables import Source, Tables, add_row, evidence_of, row_id
-from schemas.errors import BadRow, SettingError, UserError, unknown
+from curate.sources.rows.field_map import check_fields
+from curate.sources.source_tables import Source, Tables
+from schemas.errors import SettingError, UserError, unknown
 
 CUT, KEEP = "cut", "keep"  # what becomes of turns at the end of a conversation that nothing answers
 
 MOST_ROWS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """A source and how it is read; the fields are the arguments of ``read_source``."""
+
+    path: Path | str
+    fields: dict | None = None
+    on_error: str = "refuse"
+    name: str | None = None
+    limit: int | None = None
+    hub: dict | None = None
+    split: str | None = None
+    sql: str | None = None
+    unanswered: str = KEEP
+
+    def options(self, opened: Opened) -> Options:
+        """Return how the rows of the source are converted."""
+        return Options(self.name or opened.name, self.fields, self.unanswered == CUT)
 
 
 def read_source(
@@ -56,67 +74,34 @@ def read_source(
         UserError: An option is wrong, or the source cannot be read; the message names the file, the line and the
             problem.
     """
-    where = shown_url(path) if isinstance(path, str) and is_url(path) else str(path)
-    if on_error not in ("refuse", "drop"):
-        raise SettingError(str(unknown("on_error", on_error, ["refuse", "drop"], where)))
-    if unanswered not in (CUT, KEEP):
-        raise SettingError(str(unknown("value of unanswered called", str(unanswered), [CUT, KEEP], where)))
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_ROWS):
-        raise SettingError(f"{where}: limit: expected a number of rows from 1 to {MOST_ROWS:,}, found {limit!r}")
-    if name is not None and not isinstance(name, str):
-        raise SettingError(f"{where}: name: expected text, found {name!r}")
-    fields = None if fields is None else _checked_fields(fields)
-    if split is not None and not isinstance(split, str):
-        raise SettingError(f"{where}: split: expected the name of a split, found {split!r}")
-    opened = open_source(path, sql=sql, split=split, hub=hub)
-    tables = _collect(islice(opened.rows, limit), opened, name or opened.name, fields, on_error, unanswered == CUT)
+    source = SourceOptions(path, fields, on_error, name, limit, hub, split, sql, unanswered)
+    opened, tables = opened_source(source), Tables()
+    rows = joined_messages(islice(opened.rows, limit))
+    convert_rows(rows, opened, source.options(opened), tables).refuse(opened, on_error, fields)
     return tables.source(opened.reading)
 
 
-def _checked_fields(fields: dict) -> dict:
-    try:
-        return check_fields(fields)
-    except UserError as error:
-        raise SettingError(str(error)) from None
+def opened_source(source: SourceOptions) -> Opened:
+    """Return a source that is open for reading.
 
-
-def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None, on_error: str, cut: bool) -> Tables:
-    """Convert all rows; raise ``UserError`` where there is none, none is good, or a bad one is to be refused."""
-    tables, total, bad, first_problem = Tables(), 0, 0, ""
-    seen: set[str] = set()
-    known: set[str] = set()
-    for raw in joined_messages(iter(rows)):
-        total += 1
+    Raises:
+        UserError: An option is wrong, or there is no such source.
+    """
+    path, limit = source.path, source.limit
+    where = shown_url(path) if isinstance(path, str) and is_url(path) else str(path)
+    if source.on_error not in ("refuse", "drop"):
+        raise SettingError(str(unknown("on_error", source.on_error, ["refuse", "drop"], where)))
+    if source.unanswered not in (CUT, KEEP):
+        raise SettingError(str(unknown("value of unanswered called", str(source.unanswered), [CUT, KEEP], where)))
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_ROWS):
+        raise SettingError(f"{where}: limit: expected a number of rows from 1 to {MOST_ROWS:,}, found {limit!r}")
+    if source.name is not None and not isinstance(source.name, str):
+        raise SettingError(f"{where}: name: expected text, found {source.name!r}")
+    if source.fields is not None:
         try:
-            if raw.row is None:
-                raise BadRow(raw.problem)
-            if fields is None:
-                found = convert(raw.row, cut=cut)
-            else:
-                known |= key_names(raw.row)
-                found = convert(*map_fields(raw.row, fields, seen), cut=cut)
-            for row in found:
-                add_row(tables, row, raw, name, opened.file)
-        except (BadRow, RecursionError) as error:
-            problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
-            bad += 1
-            opened.note_lost(raw)
-            first_problem = first_problem or f"{opened.place(raw)}: {problem}"
-            tables.decisions.append((row_id(name, raw), False, str(problem), evidence_of(raw)))
-    if not total:
-        raise UserError(f"{opened.shown}: has no rows; expected at least one")
-    if fields is not None and known:
-        _check_seen(fields, seen, known, opened.shown)
-    if bad and on_error == "refuse":
-        count = f"{bad} of {total} rows {'is' if bad == 1 else 'are'} bad"
-        raise UserError(f"{first_problem} ({count}; 'on_error: drop' leaves bad rows out)")
-    if bad == total:
-        raise UserError(f"{first_problem} (none of the {total} rows can be read)")
-    return tables
-
-
-def _check_seen(fields: dict, seen: set[str], known: set[str], shown: str) -> None:
-    try:
-        check_seen(fields, seen, known, shown)
-    except UserError as error:
-        raise SettingError(str(error)) from None
+            check_fields(source.fields)
+        except UserError as error:
+            raise SettingError(str(error)) from None
+    if source.split is not None and not isinstance(source.split, str):
+        raise SettingError(f"{where}: split: expected the name of a split, found {source.split!r}")
+    return open_source(path, sql=source.sql, split=source.split, hub=source.hub)

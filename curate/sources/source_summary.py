@@ -1,52 +1,42 @@
-"""Write the result line and the warnings of a source: pure functions of a ``Source``."""
+"""Write the result line and the warnings of a source: pure functions of its ``Facts``."""
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-import polars as pl
-
-from curate.sources.read_source import Source
+from curate.sources.facts import Facts, ScoreFacts
 from curate.sources.rows import layout_names
 from curate.sources.rows.row_keys import normal
-from curate.sources.template_leftovers import Leftovers, find_leftovers, search_for
+from curate.sources.template_leftovers import Leftovers, search_for
 from schemas.errors import printable
 from schemas.messages import short_repr
-from schemas.reply_calls import BROKEN_CALL
 
-TRACE = '"reasoning_content":"'  # in JSON text: the quotes of a text in it are escaped
 NAMED = 6  # scores, keys or tokens that a line names; it counts the others
 
 
-def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
-    """Return a source's result line: what was read of it, and where the rest is.
-
-    Args:
-        source: The source.
-        leftovers: Its control tokens and placeholders (``source_leftovers``).
-    """
-    formats = ", ".join(sorted(source.row_formats))
-    parts = [f"{', '.join([*_counts(source), *_decided(source)])} ({formats})"]
-    parts += map(printable, source.notes)
-    if source.scores.height:
-        parts.append(f"scores: {_named(score_ranges(source.scores))}")
-    traces = sum(
-        int(table["messages"].str.count_matches(TRACE).sum()) for table in (source.prompts, source.completions)
-    )
-    if traces:
-        parts.append(f"{_number(traces, 'reasoning trace')} kept apart")
-    if source.cut:
-        lose, their = ("conversation loses", "its") if source.cut == 1 else ("conversations lose", "their")
-        turns = _number(source.cut_turns, "turn")
-        parts.append(f"{source.cut:,} {lose} {turns} at {their} end, unanswered or empty")
+def source_summary(facts: Facts) -> str:
+    """Return a source's result line: what was read of it, and where the rest is."""
+    formats = ", ".join(sorted(facts.row_formats))
+    parts = [f"{', '.join([*_counts(facts), *_decided(facts)])} ({formats})"]
+    parts += map(printable, facts.notes)
+    if facts.scores:
+        parts.append(f"scores: {_named(score_ranges(facts.scores))}")
+    if facts.traces:
+        parts.append(f"{_number(facts.traces, 'reasoning trace')} kept apart")
+    if facts.cut:
+        lose, their = ("conversation loses", "its") if facts.cut == 1 else ("conversations lose", "their")
+        turns = _number(facts.cut_turns, "turn")
+        parts.append(f"{facts.cut:,} {lose} {turns} at {their} end, unanswered or empty")
     found = (
-        ("ground_truth", source.truths, "row"),
-        ("not used", source.unused, "row"),
-        ("not understood", source.unclear, "row"),
-        ("marks not understood", source.marks, "turn"),
-        ("values changed", source.changed, "row"),
+        ("ground_truth", facts.truths, "row"),
+        ("not used", facts.unused, "row"),
+        ("not understood", facts.unclear, "row"),
+        ("marks not understood", facts.marks, "turn"),
+        ("values changed", facts.changed, "row"),
     )
     parts += [f"{what}: {_keys(keys, noun)}" for what, keys, noun in found if keys]
-    parts += [f"{what}: {count:,}" for what, count in source.calls.items()]
+    parts += [f"{what}: {count:,}" for what, count in facts.calls.most_common() if count]
+    leftovers = source_leftovers(facts)
     tokens = sum(one.token_texts for one in leftovers)
     placeholders = sum(one.placeholder_texts for one in leftovers)
     for what, count in (("control tokens", tokens), ("placeholders", placeholders)):
@@ -55,39 +45,44 @@ def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
     return "; ".join(parts)
 
 
-def source_warnings(source: Source, fields: dict | None) -> list[str]:
+def source_warnings(facts: Facts, fields: dict | None) -> list[str]:
     """Return what a user should look at in a source, each with what to set.
 
     Args:
-        source: The source.
+        facts: What was found in the facts.
         fields: The recipe's ``fields`` for it.
     """
-    warnings = [*map(printable, source.warnings)]
-    if source.unused:
-        key = next(iter(source.unused))
-        prompt = prompt_field(next(iter(source.prompt_keys), "prompt"), fields)
-        looks = "looks like an answer" if len(source.unused) == 1 else "look like answers"
+    warnings = [*map(printable, facts.warnings)]
+    if facts.unused:
+        key = most_common(facts.unused, "")
+        prompt = prompt_field(most_common(facts.prompt_keys, "prompt"), fields)
+        looks = "looks like an answer" if len(facts.unused) == 1 else "look like answers"
         warnings.append(
-            f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on "
+            f"not used: {_keys(facts.unused)} {looks}, and went to the metadata; to train on "
             f"{printable(short_repr(key))} set fields: {{{prompt}, completion: {printable(key)}}}"
         )
-    if source.unclear:
+    if facts.unclear:
         warnings.append(
-            f"not understood: {_keys(source.unclear)}; the values went to the metadata, and are no part of a prompt "
+            f"not understood: {_keys(facts.unclear)}; the values went to the metadata, and are no part of a prompt "
             "and no score; docs/data.md has the forms that are read"
         )
-    if source.marks:
+    if facts.marks:
         warnings.append(
-            f"marks not understood: {_keys(source.marks, 'turn')}; a turn of the assistant is learnt or not as a whole "
+            f"marks not understood: {_keys(facts.marks, 'turn')}; a turn of the assistant is learnt or not as a whole "
             "(weight: 1 or 0, train: true or false), and one with a part that is not to be learnt is not; other turns "
             "are never learnt"
         )
     return warnings
 
 
-def source_leftovers(source: Source) -> list[Leftovers]:
+def most_common(counts: Counter[str], otherwise: str) -> str:
+    """Return the most common of some keys, or ``otherwise`` where there is none."""
+    return next((key for key, _ in counts.most_common(1)), otherwise)
+
+
+def source_leftovers(facts: Facts) -> list[Leftovers]:
     """Return what the prompts and the completions of a source hold of control tokens and placeholders."""
-    return [find_leftovers(table["messages"]) for table in (source.prompts, source.completions)]
+    return [held.leftovers() for held in facts.leftovers]
 
 
 def leftover_searches(leftovers: list[Leftovers]) -> dict[str, dict[str, list[str]]]:
@@ -99,7 +94,7 @@ def leftover_searches(leftovers: list[Leftovers]) -> dict[str, dict[str, list[st
     return {kind: asdict(search_for(names)) for kind, names in found.items() if names}
 
 
-def truths_alone(source: Source, fields: dict | None) -> dict[str, Any]:
+def truths_alone(facts: Facts, fields: dict | None) -> dict[str, Any]:
     """Return the prompts that have a ground truth, under another name than that, and no candidate.
 
     Returns:
@@ -107,19 +102,17 @@ def truths_alone(source: Source, fields: dict | None) -> dict[str, Any]:
         these prompts (``prompt_field``), and whether the source has ``others``, of another layout or with candidates;
         nothing where there is no such prompt.
     """
-    alone = source.prompts.filter(pl.col("ground_truth").is_not_null())
-    count = alone.join(source.completions, on="prompt_id", how="anti").height if source.truths_alone else 0
-    if not count:
+    if not facts.alone or not facts.truths_alone:
         return {}
     keys: dict[str, int] = {}
-    for (key, _), rows in source.truths_alone.items():
+    for (key, _), rows in facts.truths_alone.most_common():
         keys[key] = keys.get(key, 0) + rows
-    (_, prompt), _ = next(iter(source.truths_alone.items()))
+    ((_, prompt), _) = facts.truths_alone.most_common(1)[0]
     return {
-        "count": min(count, sum(keys.values())),
+        "count": min(facts.alone, sum(keys.values())),
         "keys": keys,
         "prompt_field": prompt_field(prompt, fields),
-        "others": source.completions.height > 0 or len(source.prompt_keys) > 1,
+        "others": facts.completions > 0 or len(facts.prompt_keys) > 1,
     }
 
 
@@ -133,52 +126,37 @@ def prompt_field(key: str, fields: dict | None) -> str:
     return f"{'messages' if is_turns else 'prompt'}: {printable(key)}"
 
 
-def _counts(source: Source) -> list[str]:
-    parts = [f"{source.prompts.height:,} prompts"]
-    if source.completions.height:
-        parts.append(f"{source.completions.height:,} recorded completions")
+def _counts(facts: Facts) -> list[str]:
+    parts = [f"{facts.prompts:,} prompts"]
+    if facts.completions:
+        parts.append(f"{facts.completions:,} recorded completions")
     return parts
 
 
-def _decided(source: Source) -> list[str]:
-    reasons = source.decisions.filter(~pl.col("kept") & (pl.col("reason") != BROKEN_CALL))["reason"]
-    if reasons.is_empty():
-        return []
-    repeats = reasons.str.contains("^(exact copy|same prompt)").sum()
-    refused = len(reasons) - repeats
-    counts = ((repeats, "repeats joined"), (refused, "rows refused"))
+def _decided(facts: Facts) -> list[str]:
+    counts = ((facts.repeats, "repeats joined"), (facts.refused, "rows refused"))
     return [f"{count:,} {what}" for count, what in counts if count]
 
 
-def score_ranges(scores: pl.DataFrame) -> list[str]:
+def score_ranges(scores: dict[str, ScoreFacts]) -> list[str]:
     """Return for each score that came with the file what it holds: ``label (150 of 300 are 1)``."""
-    value = pl.col("value")
-    held = scores.group_by("scorer", maintain_order=True).agg(
-        n=pl.len(),
-        nulls=value.null_count(),
-        ones=(value == 1).sum(),
-        yes_no=value.is_in([0.0, 1.0]).all(),
-        low=value.min(),
-        high=value.max(),
-        mean=value.mean(),
-    )
-    return [f"{printable(row['scorer'])[:40]} ({_range(row)})" for row in held.iter_rows(named=True)]
+    return [f"{printable(name)[:40]} ({_range(score)})" for name, score in scores.items()]
 
 
-def _range(row: dict) -> str:
-    filled = row["n"] - row["nulls"]
-    nulls = f", {row['nulls']:,} null" if row["nulls"] and filled else ""
+def _range(score: ScoreFacts) -> str:
+    filled = score.rows - score.nulls
+    nulls = f", {score.nulls:,} null" if score.nulls and filled else ""
     if not filled:
-        return f"all {row['n']:,} null"
-    if row["low"] == row["high"]:
-        return f"all {row['low']:g}{nulls}"
-    if row["yes_no"]:
-        return f"{row['ones']:,} of {filled:,} are 1{nulls}"
-    return f"{row['low']:.4g} to {row['high']:.4g}, mean {row['mean']:.4g}{nulls}"
+        return f"all {score.rows:,} null"
+    if score.low == score.high:
+        return f"all {score.low:g}{nulls}"
+    if score.yes + score.no == filled:
+        return f"{score.yes:,} of {filled:,} are 1{nulls}"
+    return f"{score.low:.4g} to {score.high:.4g}, mean {score.total / filled:.4g}{nulls}"
 
 
-def _keys(counts: dict[str, int], what: str = "row") -> str:
-    return _named([f"{printable(short_repr(key))} ({_number(n, what)})" for key, n in counts.items()])
+def _keys(counts: Counter[str], what: str = "row") -> str:
+    return _named([f"{printable(short_repr(key))} ({_number(n, what)})" for key, n in counts.most_common()])
 
 
 def _named(parts: list[str]) -> str:

@@ -1,10 +1,11 @@
 """The tables of a source: the rows that were read, row by row, and what was found in them."""
 
-from collections import Counter
+from collections.abc import Container, MutableMapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Raw, Reading
 from curate.sources.rows.last_turns import cut_unanswered
 from curate.sources.rows.recorded_candidates import Candidate
@@ -20,12 +21,14 @@ from schemas.rows import COMPLETIONS, DECISIONS, OTHER_METADATA, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
 NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("answered_by",), "decisions": ("stage",)}
+TABLES, CONTRACTS = ("prompts", "completions", "scores", "decisions"), (PROMPTS, COMPLETIONS, SCORES, DECISIONS)
+WITHOUT_ANSWER = ("unanswered", "unanswered_truths", "alone")  # the numbers of ``Facts`` of prompts without a candidate
 EVIDENCE = 200  # characters of a refused row that are kept
 
 
 @dataclass(frozen=True)
 class Source:
-    """The contents of a source, in the columns of ``schemas.rows`` but for ``NOT_IN_SOURCES``.
+    """The contents of a source, or of a part of it, in the columns of ``schemas.rows`` but for ``NOT_IN_SOURCES``.
 
     Attributes:
         prompts: The prompts; each differs from the others in its messages, tools or ground truth.
@@ -33,45 +36,19 @@ class Source:
         scores: The recorded scores of the candidates.
         decisions: The rows that were joined to an earlier prompt or refused, the completions with a broken tool
             call, and those with other metadata than their prompt's, with the reason.
-        row_formats: How many rows of each format were recognised, the most frequent first.
-        prompt_keys: The keys that prompts were under, with the number of rows.
-        unclear: The keys of verdicts, system texts and further prompts that were not understood, with the number of
-            rows; they are in the metadata.
-        unused: The keys that look like an answer and went to the metadata, with the number of rows.
-        truths: The keys that went to the ground truth, with the number of rows.
-        truths_alone: Of rows without an answer: the key that went to the ground truth and the key of the prompt, with
-            the number of prompts.
-        changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
-            rows.
-        cut: How many conversations lost turns at their end that nothing answers, or that hold nothing.
-        cut_turns: How many turns these are.
-        unanswered: How many prompts without a candidate would be cut behind an answered turn.
-        unanswered_truths: How many more would be, but for their ``ground_truth``.
-        marks: The marks of turns that were not understood (``schemas.learnt_turns``), with the number of turns.
-        calls: What happened to tool calls and their results (``curate.sources.rows.row_calls``), with their number.
-        notes: What the readers of the files decided: the split that was read, files and keys that were left out.
-        warnings: What a user should look at, such as a file that is not read to its end.
+        facts: What was found in the rows.
     """
 
     prompts: pl.DataFrame
     completions: pl.DataFrame
     scores: pl.DataFrame
     decisions: pl.DataFrame
-    row_formats: dict[str, int]
-    prompt_keys: dict[str, int] = field(default_factory=dict)
-    unused: dict[str, int] = field(default_factory=dict)
-    unclear: dict[str, int] = field(default_factory=dict)
-    truths: dict[str, int] = field(default_factory=dict)
-    truths_alone: dict[tuple[str, str], int] = field(default_factory=dict)
-    changed: dict[str, int] = field(default_factory=dict)
-    cut: int = 0
-    cut_turns: int = 0
-    unanswered: int = 0
-    unanswered_truths: int = 0
-    marks: dict[str, int] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The four tables by their names."""
+        return {name: getattr(self, name) for name in TABLES}
 
 
 @dataclass(slots=True)
@@ -88,55 +65,41 @@ class SeenPrompt:
 
 @dataclass
 class Tables:
-    """The rows of the four tables while they are read, the prompts so far by id, the ids that exports gave."""
+    """The rows of the four tables while they are read.
+
+    Attributes:
+        prompts: The rows of ``prompts``, and so on.
+        seen: The prompts so far by id; of a part of a source, also those of earlier parts that come again in it.
+        own_ids: The ids of candidates that an export gave.
+        facts: What was found so far.
+        waiting: Ids of prompts that count in a number of ``facts`` if they have no candidate in the end.
+    """
 
     prompts: list[tuple] = field(default_factory=list)
     completions: list[tuple] = field(default_factory=list)
     scores: list[tuple] = field(default_factory=list)
     decisions: list[tuple] = field(default_factory=list)
-    seen: dict[str, SeenPrompt] = field(default_factory=dict)
+    seen: MutableMapping[str, SeenPrompt] = field(default_factory=dict)
     own_ids: set[str] = field(default_factory=set)
-    row_formats: Counter = field(default_factory=Counter)
-    prompt_keys: Counter = field(default_factory=Counter)
-    unused: Counter = field(default_factory=Counter)
-    unclear: Counter = field(default_factory=Counter)
-    truths: Counter = field(default_factory=Counter)
-    truths_alone: Counter = field(default_factory=Counter)
-    changed: Counter = field(default_factory=Counter)
-    cut: int = 0
-    cut_turns: int = 0
-    unanswered: list[str] = field(default_factory=list)
-    unanswered_truths: list[str] = field(default_factory=list)
-    marks: Counter = field(default_factory=Counter)
-    calls: Counter = field(default_factory=Counter)
+    facts: Facts = field(default_factory=Facts)
+    waiting: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in WITHOUT_ANSWER})
 
-    def source(self, reading: Reading) -> Source:
-        """Return the source, with what the readers of its files noted."""
-        return Source(
-            prompts=_frame("prompts", self.prompts, PROMPTS),
-            completions=_frame("completions", self.completions, COMPLETIONS),
-            scores=_frame("scores", self.scores, SCORES),
-            decisions=_frame("decisions", self.decisions, DECISIONS),
-            row_formats=dict(self.row_formats.most_common()),
-            prompt_keys=dict(self.prompt_keys.most_common()),
-            unused=dict(self.unused.most_common()),
-            unclear=dict(self.unclear.most_common()),
-            truths=dict(self.truths.most_common()),
-            truths_alone=dict(self.truths_alone.most_common()),
-            changed=dict(self.changed.most_common()),
-            cut=self.cut,
-            cut_turns=self.cut_turns,
-            unanswered=self._without_answer(self.unanswered),
-            unanswered_truths=self._without_answer(self.unanswered_truths),
-            marks=dict(self.marks.most_common()),
-            calls={what: count for what, count in self.calls.most_common() if count},
-            notes=reading.texts(),
-            warnings=tuple(reading.warnings),
-        )
+    def source(self, reading: Reading, open_ids: Container[str] = ()) -> Source:
+        """Return the source, with what the readers of its files noted.
 
-    def _without_answer(self, prompt_ids: list[str]) -> int:
-        """Return how many of some prompts have no candidate, of any row."""
-        return sum(not self.seen[prompt_id].count for prompt_id in prompt_ids)
+        Args:
+            reading: The notes of the readers.
+            open_ids: Ids of prompts that may get candidates later; they stay in ``waiting``.
+        """
+        frames = [_frame(name, getattr(self, name), contract) for name, contract in zip(TABLES, CONTRACTS, strict=True)]
+        self.facts.look_at(*frames)
+        for name, ids in self.waiting.items():
+            later = [one for one in ids if one in open_ids] if open_ids else []
+            found = sum(not self.seen[one].count for one in ids) - sum(not self.seen[one].count for one in later)
+            setattr(self.facts, name, getattr(self.facts, name) + found)
+            ids[:] = later
+        self.facts.notes, self.facts.warnings = reading.texts(), tuple(reading.warnings)
+        return Source(*frames, self.facts)
 
 
 def row_id(name: str, raw: Raw) -> str:
@@ -164,7 +127,10 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
         for candidate in row.candidates:
             candidate.completion_id = None
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
-    keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
+    keys = [
+        (c.model, t, tuple(sorted(c.scores.items())) if c.scores else ())
+        for c, t in zip(row.candidates, texts, strict=True)
+    ]
     prompt = tables.seen.get(prompt_id)
     is_new = prompt is None
     if prompt is None:
@@ -190,33 +156,37 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
         _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count, other)
         prompt.count += 1
     prompt.candidate_keys.update(keys)
-    tables.row_formats[row.row_format] += 1
-    tables.prompt_keys[row.prompt_key] += 1
-    counts = (tables.unused, row.unused), (tables.unclear, row.unclear), (tables.changed, row.changed)
-    for count, found in (*counts, (tables.calls, row.calls)):
+    facts = tables.facts
+    facts.row_formats[row.row_format] += 1
+    facts.prompt_keys[row.prompt_key] += 1
+    counts = (facts.unused, row.unused), (facts.unclear, row.unclear), (facts.changed, row.changed)
+    for count, found in (*counts, (facts.calls, row.calls)):
         if found:
             count.update(found)
     _count_turns(tables, row, prompt_id, is_new)
     if row.truth:
-        tables.truths[row.truth] += 1
+        facts.truths[row.truth] += 1
         if is_new and not row.candidates:
-            tables.truths_alone[row.truth, row.prompt_key] += 1
+            facts.truths_alone[row.truth, row.prompt_key] += 1
 
 
 def _count_turns(tables: Tables, row: Row, prompt_id: str, is_new: bool) -> None:
     """Count turns at the end that nothing answers, and marks of turns that were not understood."""
+    facts, waiting = tables.facts, tables.waiting
     if row.cut:
-        tables.cut += 1
-        tables.cut_turns += len(row.cut)
+        facts.cut += 1
+        facts.cut_turns += len(row.cut)
         if is_new:
             shown = dump_turns(row.cut, "messages")[:EVIDENCE]
             tables.decisions.append((prompt_id, True, cut_reason(row.cut), shown))
+    if is_new and row.ground_truth is not None:
+        waiting["alone"].append(prompt_id)
     if is_new and not row.candidates and not row.truth and cut_unanswered(row.messages)[1]:
-        (tables.unanswered if row.ground_truth is None else tables.unanswered_truths).append(prompt_id)
+        waiting["unanswered" if row.ground_truth is None else "unanswered_truths"].append(prompt_id)
     for messages in (row.messages, *(candidate.messages for candidate in row.candidates)):
         for message in messages:
             if len(message) > 2:
-                tables.marks.update(unread_marks(message))
+                facts.marks.update(unread_marks(message))
 
 
 def cut_reason(cut: list[Message]) -> str:

@@ -9,7 +9,7 @@ All texts of a row are searched at once, in the JSON text of its messages.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -70,21 +70,70 @@ def search_for(names: list[str]) -> Search:
     return Search(tuple(name for name, form in forms.items() if form not in many), tuple(sorted(many)))
 
 
+@dataclass
+class LeftoverCounts:
+    """What the texts of some rows hold, so that it adds up over the parts of a table.
+
+    Attributes:
+        rows: How many rows there are.
+        token_rows: How many hold a control token.
+        tokens: The control tokens, with the number of rows that hold each.
+        placeholders: The placeholders with double and with single braces that rows hold, with the number of rows that
+            hold just these.
+    """
+
+    rows: int = 0
+    token_rows: int = 0
+    tokens: Counter[str] = field(default_factory=Counter)
+    placeholders: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=Counter)
+
+    def look_at(self, messages: pl.Series) -> None:
+        """Count what further rows hold.
+
+        Args:
+            messages: The messages of each row as JSON text, as in the columns ``messages``.
+        """
+        self.rows += len(messages)
+        hits = messages.filter(messages.str.contains(TOKEN))
+        self.token_rows += len(hits)
+        for found in hits.str.extract_all(TOKEN).to_list():
+            self.tokens.update({_token(one) for one in found})
+        doubles, singles = _placeholders(messages, DOUBLE), _placeholders(messages, SINGLE)
+        for row in {**doubles, **singles}:
+            held = tuple(sorted(doubles.get(row, ()))), tuple(sorted(singles.get(row, ())))
+            self.placeholders[held] += 1
+
+    def add(self, other: "LeftoverCounts") -> None:
+        """Add the counts of further rows."""
+        self.rows += other.rows
+        self.token_rows += other.token_rows
+        self.tokens.update(other.tokens)
+        self.placeholders.update(other.placeholders)
+
+    def leftovers(self) -> Leftovers:
+        """Return what all rows hold; a placeholder with single braces counts where enough rows hold it."""
+        singles: Counter[str] = Counter()
+        for (_, names), rows in self.placeholders.items():
+            singles.update(dict.fromkeys(names, rows))
+        enough = max(SINGLE_TEXTS, SINGLE_SHARE * self.rows)
+        many = {name for name, count in singles.items() if count >= enough}
+        texts, found = 0, Counter[str]()
+        for (doubled, names), rows in self.placeholders.items():
+            held = {*doubled, *(many.intersection(names))}
+            texts += rows if held else 0
+            found.update(dict.fromkeys(held, rows))
+        return Leftovers(self.token_rows, _sorted(self.tokens), texts, _sorted(found))
+
+
 def find_leftovers(messages: pl.Series) -> Leftovers:
     """Return what the texts of a table's rows hold of control tokens and placeholders.
 
     Args:
         messages: The messages of each row as JSON text, as in the columns ``messages``.
     """
-    hits = messages.filter(messages.str.contains(TOKEN))
-    tokens = [{_token(found) for found in row} for row in hits.str.extract_all(TOKEN).to_list()]
-    doubles = _placeholders(messages, DOUBLE)
-    singles = _placeholders(messages, SINGLE)
-    counts = Counter(name for names in singles.values() for name in names)
-    enough = max(SINGLE_TEXTS, SINGLE_SHARE * len(messages))
-    many = {name for name, count in counts.items() if count >= enough}
-    held = {row: doubles.get(row, set()) | (singles.get(row, set()) & many) for row in {**doubles, **singles}}
-    return Leftovers(len(tokens), _counted(tokens), sum(map(bool, held.values())), _counted(list(held.values())))
+    counts = LeftoverCounts()
+    counts.look_at(messages)
+    return counts.leftovers()
 
 
 def _placeholders(messages: pl.Series, pattern: str) -> dict[int, set[str]]:
@@ -104,6 +153,5 @@ def _token(found: str) -> str:
     return next(beside, found)
 
 
-def _counted(rows: list[set[str]]) -> dict[str, int]:
-    counts = Counter(name for names in rows for name in names)
+def _sorted(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

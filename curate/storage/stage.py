@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 PART = 50_000  # rows of a Parquet file
+LEVEL = 1  # of Zstandard: files are an eighth larger than by its default of 3, and are written in half the time
 CARD = "README.md"  # of a model: written anew by each evaluation, so it has no hash
 
 
@@ -126,15 +127,17 @@ class StageWriter:
 
         Columns are put in the order and types of ``schemas.rows``.
         """
-        rows = conform(table, rows)
-        if table == "decisions":
-            self.kept += int(rows["kept"].sum())
+        for part in write_files(self.path, f".{table}", table, rows):
+            self.take_part(table, part)
+
+    def take_part(self, table: str, part: "PartFile") -> None:
+        """Append a file of rows, which ``write_files`` wrote into a folder of this stage."""
         held = self.tables.setdefault(table, {"rows": 0, "files": []})
-        for part in rows.iter_slices(PART) if rows.height else [rows]:
-            name = f"{table}-{len(held['files']):04d}.parquet"
-            part.write_parquet(self.path / name, compression="zstd")
-            held["files"].append(name)
-        held["rows"] += rows.height
+        name = f"{table}-{len(held['files']):04d}.parquet"
+        Path(part.path).rename(self.path / name)
+        held["files"].append(name)
+        held["rows"] += part.rows
+        self.kept += part.kept
 
     def folder(self, name: str) -> Path:
         """Return the path at which to make a folder in the stage, such as the ``model`` of a training."""
@@ -170,6 +173,33 @@ class StageWriter:
             if file.is_file() and not file.is_symlink() and file.name != CARD
         }
         return {"tables": self.tables} | ({"files": written} if written else {})
+
+
+@dataclass
+class PartFile:
+    """A file with rows of a table: its path, its rows, and of ``decisions`` how many say that a row stays."""
+
+    path: str
+    rows: int
+    kept: int = 0
+
+
+def write_files(folder: Path, name: str, table: str, rows: "pl.DataFrame") -> list[PartFile]:
+    """Write rows of a table as Parquet files of at most ``PART`` rows, at least one; columns as in ``conform``.
+
+    Args:
+        folder: The folder to write into.
+        name: The beginning of the files' names.
+        table: The table.
+        rows: The rows.
+    """
+    rows, made = conform(table, rows), []
+    for part in rows.iter_slices(PART) if rows.height else [rows]:
+        path = folder / f"{name}-{len(made):04d}.parquet"
+        part.write_parquet(path, compression="zstd", compression_level=LEVEL)
+        kept = int(part["kept"].sum()) if table == "decisions" else 0
+        made.append(PartFile(str(path), part.height, kept))
+    return made
 
 
 def load_stage(path: Path) -> Stage:

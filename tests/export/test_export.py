@@ -259,4 +259,4 @@ def test_an_exported_folder_is_a_source(tmp_path):
     export(tmp_path, "out")
     shutil.move(tmp_path / "out", tmp_path / "moved")
     source = read_source(tmp_path / "moved")
-    assert source.prompts.height == 2 and source.row_formats == {"gristmill unpaired": 2}
+    assert source.prompts.height == 2 and source.facts.row_formats == {"gristmill unpaired": 2}

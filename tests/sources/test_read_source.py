@@ -57,7 +57,7 @@ def test_the_tables_of_a_jsonl_file(tmp_path):
         (first["prompt_id"], i, "recorded", text, f'[{{"role":"assistant","content":"{text}"}}]', None)
         for i, text in enumerate("45")
     ]
-    assert found.row_formats == {"prompt with completions": 1, "prompt": 1}
+    assert found.facts.row_formats == {"prompt with completions": 1, "prompt": 1}
     assert found.scores.height == found.decisions.height == 0
 
 
@@ -294,7 +294,7 @@ def test_fields_name_context_model_and_reasoning_too(tmp_path):
     assert found.completions.select("model", "response", "reasoning_content").rows() == [
         ("m", "In 2003.", "It says so.")
     ]
-    assert found.unused == {"response": 1}
+    assert found.facts.unused == {"response": 1}
 
 
 def test_fields_that_no_row_has(tmp_path):

@@ -1,7 +1,6 @@
 """A source's result line and its warnings: what came with the file, what was put where, and what to set."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -23,11 +22,11 @@ def source(folder, *rows, **settings) -> Source:
 
 
 def line(read: Source) -> str:
-    return source_summary(read, source_leftovers(read))
+    return source_summary(read.facts)
 
 
 def warnings(read: Source, fields=None) -> list[str]:
-    return source_warnings(read, fields)
+    return source_warnings(read.facts, fields)
 
 
 def answers(*texts, **scores) -> dict:
@@ -75,12 +74,10 @@ def test_reasoning_traces_are_counted(tmp_path):
 
 
 def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):
-    read = replace(
-        source(tmp_path, {"question": "a"}, {"question": "b"}),
-        unused={"answer_b": 2, "answer_c": 1},
-        truths={"answer": 2},
-        changed={"image": 1},
-    )
+    read = source(tmp_path, {"question": "a"}, {"question": "b"})
+    read.facts.unused.update({"answer_b": 2, "answer_c": 1})
+    read.facts.truths.update({"answer": 2})
+    read.facts.changed.update({"image": 1})
     assert line(read) == (
         "2 prompts (question-answer); ground_truth: 'answer' (2 rows); not used: 'answer_b' (2 rows), 'answer_c' "
         "(1 row); values changed: 'image' (1 row)"
@@ -100,7 +97,7 @@ def test_leftovers_are_counted(tmp_path):
         {"prompt": "[INST] Hi", "completion": "Hi"},
     )
     assert line(read).endswith("; control tokens in 2 texts; placeholders in 2 texts") and warnings(read) == []
-    assert leftover_searches(source_leftovers(read)) == {
+    assert leftover_searches(source_leftovers(read.facts)) == {
         "control_tokens": {"names": ("[INST]", "<|im_end|>"), "patterns": ()},
         "placeholders": {"names": ("{{author}}", "{{name}}"), "patterns": ()},
     }
@@ -119,19 +116,21 @@ def test_keys_that_are_not_understood_are_said(tmp_path):
 def test_prompts_with_a_ground_truth_alone_are_counted(tmp_path):
     rows = [{"problem": f"q{n}", "answer": f"{n}"} for n in range(3)]
     read = source(tmp_path, *rows, rows[0], {"prompt": "p", "completion": "c"}, {"prompt": "t", "ground_truth": "g"})
-    assert truths_alone(read, None) == {
+    assert truths_alone(read.facts, None) == {
         "count": 3,
         "keys": {"answer": 3},
         "prompt_field": "prompt: problem",
         "others": True,
     }
-    assert truths_alone(source(tmp_path, *rows), None)["others"] is False
-    assert truths_alone(source(tmp_path, {"prompt": "p", "completion": "c"}), None) == {}
+    assert truths_alone(source(tmp_path, *rows).facts, None)["others"] is False
+    assert truths_alone(source(tmp_path, {"prompt": "p", "completion": "c"}).facts, None) == {}
 
 
 @pytest.mark.parametrize("key", ["bad\x1b[31m", "new\nline", "x" * 500])
 def test_a_key_of_the_file_cannot_steer_the_terminal(tmp_path, key):
-    read = replace(source(tmp_path, {"prompt": "a"}), unused={key: 1}, truths={key: 1}, changed={key: 1})
+    read = source(tmp_path, {"prompt": "a"})
+    for counts in (read.facts.unused, read.facts.truths, read.facts.changed):
+        counts[key] += 1
     for text in (line(read), *warnings(read)):
         assert text.isprintable() and len(text) < 1000
 
@@ -151,6 +150,6 @@ def test_a_key_of_the_file_cannot_steer_the_terminal(tmp_path, key):
 )
 def test_the_prompts_key_is_named_as_in_the_file(tmp_path, row, field):
     read = source(tmp_path, row)
-    (key,) = read.prompt_keys
+    (key,) = read.facts.prompt_keys
     assert prompt_field(key, None) == prompt_field(key, {"completion": "x"}) == field
     assert prompt_field(key, {"prompt": "mine"}) == "prompt: mine"

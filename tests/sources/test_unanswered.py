@@ -58,7 +58,7 @@ def cut(folder, *rows):
 )
 def test_what_follows_the_last_answer_is_cut(tmp_path, turns, prompt, answer, whose):
     prompts, answers, decided, found = cut(tmp_path, {"messages": turns})
-    assert (prompts, answers, found.cut) == ([prompt], [answer], 1)
+    assert (prompts, answers, found.facts.cut) == ([prompt], [answer], 1)
     ((row_id, reason),) = decided.items()
     assert row_id == found.prompts["prompt_id"].item() and whose in reason
     (evidence,) = found.decisions["evidence"]
@@ -84,7 +84,7 @@ def test_answered_rows_and_bare_prompts_stay(tmp_path, row):
     path = written(tmp_path, [row])
     found, kept = read_source(path, unanswered="cut"), read_source(path)
     assert found.prompts.equals(kept.prompts) and found.completions.equals(kept.completions)
-    assert found.cut == 0 and found.decisions.is_empty()
+    assert found.facts.cut == 0 and found.decisions.is_empty()
 
 
 EMPTY = [
@@ -106,22 +106,22 @@ def test_an_empty_last_turn_is_left_out_with_a_decision(tmp_path, last, unanswer
     )
     found = read_source(path, unanswered=unanswered)
     assert found.prompts["prompt"].to_list() == ["a", "c"] and found.completions["response"].to_list() == ["b", "d"]
-    assert (found.cut, found.cut_turns, found.unclear) == (2, 3, {})
+    assert (found.facts.cut, found.facts.cut_turns, found.facts.unclear) == (2, 3, {})
     assert found.decisions["kept"].all() and found.decisions["row_id"].to_list() == found.prompts["prompt_id"].to_list()
     assert found.decisions["reason"].to_list() == [
         f"the conversation ends with an empty turn of the {role}: {count} left out"
         for count in ("1 turn is", "2 turns are")
     ]
-    assert "; 2 conversations lose 3 turns at their end, unanswered or empty" in source_summary(found, [])
+    assert "; 2 conversations lose 3 turns at their end, unanswered or empty" in source_summary(found.facts)
 
 
 def test_an_empty_last_turn_goes_before_the_question_is_cut(tmp_path):
     asked = {"messages": [ask("a"), say("b"), ask("c"), say("")]}
     prompts, answers, decided, found = cut(tmp_path, asked)
-    assert (prompts, answers, found.cut_turns) == ([["a"]], [["b"]], 2)
+    assert (prompts, answers, found.facts.cut_turns) == ([["a"]], [["b"]], 2)
     assert list(decided.values()) == ["the conversation ends with an empty turn of the assistant: 2 turns are left out"]
     kept = read_source(written(tmp_path, [asked]))
-    assert (kept.prompts["prompt"].to_list(), kept.completions.height, kept.cut_turns, kept.unanswered) == (
+    assert (kept.prompts["prompt"].to_list(), kept.completions.height, kept.facts.cut_turns, kept.facts.unanswered) == (
         ["c"],
         0,
         1,
@@ -167,7 +167,7 @@ def test_a_call_or_a_trace_without_a_text_is_no_empty_turn(tmp_path):
 )
 def test_an_answer_is_cut_behind_its_last_turn(tmp_path, row):
     prompts, answers, decided, found = cut(tmp_path, row)
-    assert (prompts, answers, found.cut, len(decided)) == ([["a"]], [[""]], 1, 1)
+    assert (prompts, answers, found.facts.cut, len(decided)) == ([["a"]], [[""]], 1, 1)
     with pytest.raises(UserError, match="begins or ends with a tool turn|does not continue the prompt"):
         read_source(written(tmp_path, [row]))
 
@@ -207,7 +207,7 @@ def test_cut_conversations_of_one_prompt_are_joined(tmp_path):
     first = {"messages": [ask("a"), say("b"), ask("c")]}
     rows = [first, {"messages": [ask("a"), say("B"), ask("d"), ask("e")]}, {"messages": [ask("a"), say("b")]}, first]
     prompts, answers, decided, found = cut(tmp_path, *rows)
-    assert (prompts, answers, found.cut, len(decided)) == ([["a"]], [["b"], ["B"]], 3, 1)
+    assert (prompts, answers, found.facts.cut, len(decided)) == ([["a"]], [["b"], ["B"]], 3, 1)
     others = found.decisions.filter(~found.decisions["kept"])["reason"].to_list()
     assert others == [
         "same prompt as line 1; its answers joined; the conversation ends with the user's turn, which nothing answers: "
@@ -237,7 +237,7 @@ def test_a_recipe_that_only_learns_cuts_and_tells(tmp_path, monkeypatch):
     store = Store(tmp_path / "store")
     found = run(made(tmp_path, {"datasets": SFT}), store)
     assert found.datasets["sft"].height == 3 and found.warnings == []
-    assert source_summary(read_source("rows.jsonl", unanswered="cut"), []) == (
+    assert source_summary(read_source("rows.jsonl", unanswered="cut").facts) == (
         "3 prompts, 3 recorded completions (messages); 2 conversations lose 2 turns at their end, unanswered or empty"
     )
     prompt_id = query(store, "SELECT prompt_id FROM prompts WHERE prompt = 'c'").item()

@@ -32,6 +32,43 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
     return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
 
 
+def group_rows(path: Path) -> list[int]:
+    """Return the number of rows of each row group of a Parquet file; none where it cannot be read."""
+    import pyarrow.parquet as pq
+
+    try:
+        held = pq.read_metadata(path)
+    except (pa.ArrowException, OSError):
+        return []
+    return [held.row_group(group).num_rows for group in range(held.num_row_groups)]
+
+
+def read_group(path: Path, group: int, begin: int, end: int, number: int) -> Iterator[Raw]:
+    """Yield some rows of a row group of a Parquet file.
+
+    Args:
+        path: The file.
+        group: The row group.
+        begin: The first row in it.
+        end: The row behind the last.
+        number: How many rows of the file come before ``begin``.
+    """
+    import pyarrow.parquet as pq
+
+    def wanted() -> Iterator[pa.RecordBatch]:
+        at = 0
+        for batch in pq.ParquetFile(path).iter_batches(BATCH, row_groups=[group]):
+            low, high = max(begin - at, 0), min(end - at, batch.num_rows)
+            if low < high:
+                yield batch.slice(low, high - low)
+            at += batch.num_rows
+            if at >= end:
+                return
+
+    for raw in batch_rows(_checked(wanted(), path, "Parquet")):
+        yield raw._replace(line=raw.line + number)
+
+
 def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:
     """Return the rows of an Arrow file: in the file format, or a stream."""
     try:

@@ -4,7 +4,8 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -21,27 +22,41 @@ LIST_HINT = "; a file that holds one list of rows is named .json"
 
 def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of a JSON Lines file, numbered by line; blank lines are skipped."""
-    offset, is_first, notes = 0, True, set[str]()
     with open_file(path) as file:
-        for line, raw in _numbered_lines(file):
-            if isinstance(raw, str):
-                yield Raw(line, None, raw, rest_lost=after("line", line - 1))
-                return
-            body = raw.removeprefix(BOM) if line == 1 else raw
-            if not body.isspace() and body:
-                found = _read_line(line, body, offset + len(raw) - len(body))
-                if found.row is not None:
-                    _warn_of_repeated(found, body, path, reading, notes)
-                    yield found
-                elif is_first and _goes_on(found.text) and (rows := _over_lines(path, reading)):
-                    yield from rows
-                    return
-                else:
-                    yield from _loose(found, reading, notes)
-                is_first = False
-            offset += len(raw)
+        yield from numbered_rows(_numbered_lines(file), path, reading)
         if file.followed:
             reading.warn(f"{path.name}: {file.followed}")
+
+
+def numbered_rows(
+    lines: Iterable[tuple[int, bytes | str]], path: Path, reading: Reading, offset: int = 0
+) -> Iterator[Raw]:
+    """Yield the rows on lines; blank lines are skipped.
+
+    Args:
+        lines: Each line with its number; a text is the problem where the file cannot be read further.
+        path: The file.
+        reading: Gets what is to be said of the lines.
+        offset: Where the first of the lines begins in the file, in bytes.
+    """
+    is_first, notes = offset == 0, set[str]()
+    for line, raw in lines:
+        if isinstance(raw, str):
+            yield Raw(line, None, raw, rest_lost=after("line", line - 1))
+            return
+        body = raw.removeprefix(BOM) if line == 1 else raw
+        if not body.isspace() and body:
+            found = _read_line(line, body, offset + len(raw) - len(body))
+            if found.row is not None:
+                _warn_of_repeated(found, body, path, reading, notes)
+                yield found
+            elif is_first and _goes_on(found.text) and (rows := _over_lines(path, reading)):
+                yield from rows
+                return
+            else:
+                yield from _loose(found, reading, notes)
+            is_first = False
+        offset += len(raw)
 
 
 def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
@@ -61,7 +76,12 @@ def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
 def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, notes: set[str]) -> None:
     """Warn of the first row of a file with a key that is there twice: only its last value is read."""
     row = found.row or {}
-    if "repeated" in notes or all(raw.count(b'"%b"' % key.encode(errors="replace")) < 2 for key in row):
+    if "repeated" in notes:
+        return
+    for key in row:
+        if raw.count(_quoted(key)) > 1:
+            break
+    else:
         return
     try:
         pairs = json.loads(raw, object_pairs_hook=list)
@@ -72,6 +92,11 @@ def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, note
     if twice is not None:
         notes.add("repeated")
         reading.warn(f"{path.name}:{found.line}: the key {twice!r:.80} is there twice; its last value is taken")
+
+
+@lru_cache(maxsize=1024)
+def _quoted(key: str) -> bytes:
+    return b'"%b"' % key.encode(errors="replace")
 
 
 def _goes_on(text: str) -> bool:

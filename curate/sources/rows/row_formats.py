@@ -13,6 +13,7 @@ from curate.sources.rows.exported_rows import exported_parts
 from curate.sources.rows.last_turns import NOTHING, cut_unanswered, drop_empty_turns
 from curate.sources.rows.message_trees import tree_prompts
 from curate.sources.rows.one_answer import take_ground_truth, take_instructions, take_one_answer
+from curate.sources.rows.plain_rows import NAMED_TURNS, plain_row
 from curate.sources.rows.preference_pairs import join_list, take_numbered, take_pair
 from curate.sources.rows.prompt_messages import (
     check_prompt,
@@ -35,7 +36,6 @@ from schemas.reasoning import split_reasoning
 from schemas.tool_calls import read_tools
 
 Prompts = list[tuple[list[Message], list[Candidate]]]
-NAMED_TURNS = frozenset(("text", "chat", "dialog", "dialogue", "conversation", "conversations"))  # may be a transcript
 
 
 @dataclass(slots=True)
@@ -89,6 +89,15 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bo
     Raises:
         BadRow: The row has no prompt, or a part of it cannot be read.
     """
+    plain = None if extra else plain_row(row)
+    if plain is not None:
+        form, messages, candidates, metadata, changed, key = plain
+        return [Row(form, messages, candidates, None, None, metadata, key, changed=changed)]
+    return convert_closely(row, extra, cut=cut)
+
+
+def convert_closely(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bool = False) -> list[Row]:
+    """Return what ``convert`` does, of a row of any layout."""
     exported = exported_parts(row, extra or {})
     if exported is not None:
         return [Row(**exported)]

@@ -61,7 +61,7 @@ def test_a_saved_data_set_and_its_splits(tmp_path):
         save(tmp_path / "all" / split, table.slice(0, rows))
     (tmp_path / "all/dataset_dict.json").write_text('{"splits": ["train", "test", "train_x"]}')
     assert read_source(tmp_path / "all").prompts.height == 4
-    assert "left out: test/data-00000-of-00001.arrow" in read_source(tmp_path / "all").notes[0]
+    assert "left out: test/data-00000-of-00001.arrow" in read_source(tmp_path / "all").facts.notes[0]
     assert read_source(tmp_path / "all", split="train_x").prompts.height == 2
     (tmp_path / "one/data-00001-of-00002.arrow").unlink()
     assert "/state.json: names 'data-00001-of-00002.arrow', which is missing" in refusal(tmp_path / "one")

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from curate.sources.read_source import read_source
-from curate.sources.source_summary import source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import source_summary, source_warnings
 from schemas.errors import UserError
 
 ITEMS = [f'{{"prompt": "p{i}", "messages_seen": [{{"role": "user"}}, {{"role": "bot"}}]}}' for i in range(6)]
@@ -25,8 +25,7 @@ def prompts(found):
 
 def said(found):
     """What a user sees of a source: its line, and its warnings."""
-    leftovers = source_leftovers(found)
-    return source_summary(found, leftovers), source_warnings(found, None)
+    return source_summary(found.facts), source_warnings(found.facts, None)
 
 
 def test_a_quoted_field_without_an_end(tmp_path):
@@ -44,13 +43,13 @@ def test_compressed_files_that_are_cut_off(tmp_path):
     lines = b"".join(b'{"prompt": "%d"}\n' % random.Random(i).getrandbits(90) for i in range(3000))
     found = dropped(tmp_path / "a.jsonl.gz", gzip.compress(lines)[:-900])
     assert 2000 < found.prompts.height < 3000
-    assert found.notes == (f"nothing is read after line {found.prompts.height:,} of a.jsonl.gz",)
+    assert found.facts.notes == (f"nothing is read after line {found.prompts.height:,} of a.jsonl.gz",)
     assert "the file looks cut off" in said(found)[1][0]
     (tmp_path / "d").mkdir()
     (tmp_path / "d/b.jsonl").write_text('{"prompt": "b"}')
     (tmp_path / "d/a.csv").write_text('prompt\n"x')
     assert prompts(read_source(tmp_path / "d", on_error="drop")) == ["b"]
-    assert read_source(tmp_path / "d", on_error="drop").notes == ("nothing is read after line 1 of d/a.csv",)
+    assert read_source(tmp_path / "d", on_error="drop").facts.notes == ("nothing is read after line 1 of d/a.csv",)
 
 
 # (how the items are joined, the item that is broken, what stands in its place)
@@ -69,7 +68,7 @@ def test_a_list_goes_on_behind_a_broken_item(tmp_path, whole, between, broken):
     items = [*ITEMS[:2], broken, *ITEMS[3:]]
     found = dropped(tmp_path / "a.json", whole.replace("{}", between.join(items)))
     assert prompts(found) == ["p0", "p1", "p3", "p4", "p5"]
-    assert found.decisions["row_id"].to_list() == ["a.json:3"] and not found.warnings
+    assert found.decisions["row_id"].to_list() == ["a.json:3"] and not found.facts.warnings
     assert "; the next row is taken from line " in found.decisions["reason"][0]
     with pytest.raises(UserError, match="row 3: not JSON at line .*1 of 6 rows is bad"):
         read_source(tmp_path / "a.json")
@@ -77,9 +76,9 @@ def test_a_list_goes_on_behind_a_broken_item(tmp_path, whole, between, broken):
 
 def test_a_list_whose_rest_is_lost(tmp_path):
     found = dropped(tmp_path / "a.json", f"[{', '.join(ITEMS[:2])}, {{'x'}}, 5]")
-    assert prompts(found) == ["p0", "p1"] and found.notes == ("nothing is read after row 2 of a.json",)
+    assert prompts(found) == ["p0", "p1"] and found.facts.notes == ("nothing is read after row 2 of a.json",)
     found = dropped(tmp_path / "b.json", f"[{', '.join(ITEMS)},\n]\n")
-    assert len(prompts(found)) == 6 and found.notes == ("a comma behind the last row",)
+    assert len(prompts(found)) == 6 and found.facts.notes == ("a comma behind the last row",)
     found = dropped(tmp_path / "c.json", f"[{ITEMS[0]} {ITEMS[1]}, {ITEMS[2]}]")
     assert prompts(found) == ["p0", "p2"] and "expecting ',' or ']'" in found.decisions["reason"][0]
 
@@ -89,15 +88,15 @@ def test_rows_over_several_lines(tmp_path, name):
     for between in ("\n", ",\n", "\n\n"):
         text = between.join(PRETTY).encode()
         found = dropped(tmp_path / name, gzip.compress(text) if name.endswith("gz") else text)
-        assert (prompts(found), found.notes) == (["p0", "p1", "p2"], ("rows over several lines",))
+        assert (prompts(found), found.facts.notes) == (["p0", "p1", "p2"], ("rows over several lines",))
         lines = [1, 2, 3] if name == "a.json" else [1, 9 + (between == "\n\n"), 17 + 2 * (between == "\n\n")]
         assert found.prompts["line"].to_list() == lines
     broken = "\n".join([PRETTY[0], PRETTY[1].replace('"p1"', "p1"), PRETTY[2]]).encode()
     found = dropped(tmp_path / name, gzip.compress(broken) if name.endswith("gz") else broken)
-    assert prompts(found) == ["p0", "p2"] and not found.warnings
+    assert prompts(found) == ["p0", "p2"] and not found.facts.warnings
     cut = "\n".join(PRETTY).encode()[:-5]
     found = dropped(tmp_path / name, gzip.compress(cut) if name.endswith("gz") else cut)
-    assert prompts(found) == ["p0", "p1"] and "nothing is read after" in found.notes[1]
+    assert prompts(found) == ["p0", "p1"] and "nothing is read after" in found.facts.notes[1]
 
 
 def test_several_rows_or_a_comma_on_a_line(tmp_path):
@@ -105,12 +104,12 @@ def test_several_rows_or_a_comma_on_a_line(tmp_path):
         tmp_path / "a.jsonl", '{"prompt": "a"},\n{"prompt": "b"} {"prompt": "c"}{"prompt": "d"}\n{"prompt": "e"}'
     )
     assert prompts(found) == ["a", "b", "c", "d", "e"] and found.prompts["line"].to_list() == [1, 2, 2, 2, 3]
-    assert found.notes == ("commas at the ends of lines", "several rows on one line")
+    assert found.facts.notes == ("commas at the ends of lines", "several rows on one line")
     found = dropped(tmp_path / "b.jsonl", '{"prompt": "a"} 5\n{"prompt": "b"}\n{"prompt": \n"c"}\n')
     assert prompts(found) == ["b"] and found.decisions.height == 3
     assert found.decisions["reason"][1].endswith("; expected the whole row on one line")
     found = dropped(tmp_path / "d.jsonl", '{"prompt": "a"},\n{"prompt": "b"},\n')
-    assert found.notes == ("commas at the ends of lines",)
+    assert found.facts.notes == ("commas at the ends of lines",)
     (tmp_path / "c.jsonl").write_text('[\n{"prompt": "a"}\n]\n')
     with pytest.raises(UserError, match=":1:1: not JSON.*a file that holds one list of rows is named .json"):
         read_source(tmp_path / "c.jsonl")

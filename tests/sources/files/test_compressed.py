@@ -105,11 +105,11 @@ def test_parts_padding_and_other_data_behind(tmp_path, monkeypatch, ending):
         for name, content in texts.items():
             (tmp_path / f"{name}{ending}").write_bytes(content)
             found = read_source(tmp_path / f"{name}{ending}")
-            assert (found.prompts.height, found.warnings) == (3, ()), name
+            assert (found.prompts.height, found.facts.warnings) == (3, ()), name
             (tmp_path / f"{name}{ending}").write_bytes(content + b"garbage")
             found = read_source(tmp_path / f"{name}{ending}")
             assert found.prompts.height == 3, name
-            assert found.warnings == (
+            assert found.facts.warnings == (
                 f"{name}{ending}: all that is compressed with {compressed.ENDINGS[ending]} is read; other data that "
                 "follows it in the file is not",
             )

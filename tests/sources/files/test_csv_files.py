@@ -24,7 +24,7 @@ KINDS = [
 def test_kinds_of_csv(tmp_path, name, content, prompts, notes):
     (tmp_path / name).write_bytes(content.encode())
     found = read_source(tmp_path / name)
-    assert (found.prompts["prompt"].to_list(), found.notes) == (prompts, notes)
+    assert (found.prompts["prompt"].to_list(), found.facts.notes) == (prompts, notes)
 
 
 def test_a_file_of_blank_lines_has_no_header(tmp_path):
@@ -36,7 +36,7 @@ def test_a_file_of_blank_lines_has_no_header(tmp_path):
 def test_a_note_counts_the_files_it_is_true_of(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.csv").write_text(f"prompt;completion\n{name};y\n")
-    assert read_source(tmp_path).notes == ("fields separated by ';' (3 files)",)
+    assert read_source(tmp_path).facts.notes == ("fields separated by ';' (3 files)",)
 
 
 # (content, prompts)

@@ -52,7 +52,7 @@ READ = [
 def test_rows_of_a_mapping(tmp_path, value, prompts, notes):
     found = read(tmp_path, value)
     assert found.prompts["prompt"].to_list() == prompts
-    assert notes in "; ".join(found.notes) if notes else not found.notes
+    assert notes in "; ".join(found.facts.notes) if notes else not found.facts.notes
 
 
 def test_the_keys_of_rows_are_kept(tmp_path):

@@ -84,12 +84,12 @@ def test_what_is_no_data_is_left_out_and_said(tmp_path):
     )
     put(tmp_path, {"d/a.jsonl": ["x"], "d/empty.jsonl": "", "d/notes.txt": "x", "d/book.xlsx": "x"})
     Store(tmp_path / "d/store")
-    assert read_source(tmp_path / "d").notes == (
+    assert read_source(tmp_path / "d").facts.notes == (
         "left out, being of no data format: book.xlsx, notes.txt",
         "left out, being stores of runs: store",
         "left out, being empty: empty.jsonl",
     )
-    assert read_source(tmp_path / "d/*").notes[1:] == ("left out, being empty: empty.jsonl",)
+    assert read_source(tmp_path / "d/*").facts.notes[1:] == ("left out, being empty: empty.jsonl",)
     assert "is the store of earlier runs" in refusal(tmp_path / "d/store")
 
 
@@ -116,7 +116,7 @@ def test_links_loops_and_bounds(tmp_path, monkeypatch):
     (tmp_path / "d/gone.jsonl").unlink()
     (tmp_path / "d/e/loop").unlink()
     os.mkfifo(tmp_path / "d/e/pipe.jsonl")
-    assert read_source(tmp_path / "d/e").notes == ("left out, being of no data format: pipe.jsonl",)
+    assert read_source(tmp_path / "d/e").facts.notes == ("left out, being of no data format: pipe.jsonl",)
     monkeypatch.setattr(source_files, "MOST_FILES", 1)
     put(tmp_path, {"two/a.jsonl": ["x"], "two/b.jsonl": ["y"]})
     assert "has 2 data files; at most 1" in refusal(tmp_path / "two")
@@ -136,7 +136,7 @@ SPLITS = {
 def test_held_out_files_are_not_read_by_default(tmp_path):
     put(tmp_path, SPLITS)
     assert [place[2] for place in places(tmp_path)] == ["a", "b"]
-    assert read_source(tmp_path).notes == ("read the split train; left out: data/test-00000-of-00001.jsonl",)
+    assert read_source(tmp_path).facts.notes == ("read the split train; left out: data/test-00000-of-00001.jsonl",)
     assert [place[2] for place in places(tmp_path / "data/*.jsonl")] == ["a", "b"]
     for option in ({"split": "test"}, {"hub": {"split": "test"}}):
         assert [place[2] for place in places(tmp_path, **option)] == ["t"]
@@ -185,7 +185,7 @@ NAMES = [
 def test_names_say_the_split(tmp_path, names, expected):
     put(tmp_path, {name: [name.removesuffix(".jsonl")] for name in names})
     if expected is None:
-        assert len(places(tmp_path)) == len(names) and not read_source(tmp_path).notes
+        assert len(places(tmp_path)) == len(names) and not read_source(tmp_path).facts.notes
     elif isinstance(expected, str):
         assert expected in refusal(tmp_path)
         assert places(tmp_path, split="train_sft" if "sft" in names[0] else "val")
@@ -196,7 +196,9 @@ def test_names_say_the_split(tmp_path, names, expected):
 def test_a_shard_may_have_a_split_of_any_name(tmp_path):
     put(tmp_path, {f"data/{name}-00000-of-00001.jsonl": [name] for name in ("de", "en")})
     assert [place[2] for place in places(tmp_path, split="en")] == ["en"]
-    assert read_source(tmp_path, split="en").notes == ("read the split en; left out: data/de-00000-of-00001.jsonl",)
+    assert read_source(tmp_path, split="en").facts.notes == (
+        "read the split en; left out: data/de-00000-of-00001.jsonl",
+    )
     assert "no split 'fr'" in refusal(tmp_path, split="fr")
 
 
@@ -248,7 +250,7 @@ def test_shards_without_a_row_are_left_out_alike(tmp_path):
         )
         found = read_source(tmp_path / f"{name}.d")
         assert found.prompts["prompt"].to_list() == ["y", "z"], name
-        assert found.notes == (f"left out, being empty: {name}",)
+        assert found.facts.notes == (f"left out, being empty: {name}",)
         assert "the file is empty" in refusal(tmp_path / f"{name}.d/{name}") or "has no rows" in refusal(
             tmp_path / f"{name}.d/{name}"
         )
@@ -259,8 +261,8 @@ def test_shards_without_a_row_are_left_out_alike(tmp_path):
 def test_files_without_a_word_beside_train_files_are_named(tmp_path):
     put(tmp_path, {"train.jsonl": ["a"], "extra.jsonl": ["b"], "dev.jsonl": ["t"]})
     found = read_source(tmp_path)
-    assert found.prompts["prompt"].to_list() == ["a"] and "left out: dev.jsonl, extra.jsonl" in found.notes[0]
+    assert found.prompts["prompt"].to_list() == ["a"] and "left out: dev.jsonl, extra.jsonl" in found.facts.notes[0]
     (tmp_path / "dev.jsonl").unlink()
     found = read_source(tmp_path)
     assert found.prompts.height == 2
-    assert found.notes == ("read too, beside the files of train, naming no split: extra.jsonl",)
+    assert found.facts.notes == ("read too, beside the files of train, naming no split: extra.jsonl",)

@@ -120,5 +120,5 @@ def test_names_in_a_query_are_no_paths(folder):
     ],
 )
 def test_rows_that_are_others_each_time_are_warned_of(folder, sql, words):
-    warnings = read_source(folder, sql=sql).warnings
+    warnings = read_source(folder, sql=sql).facts.warnings
     assert warnings == () if not words else warnings[0].startswith(f"the query uses {words}: its rows are others")

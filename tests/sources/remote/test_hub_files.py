@@ -36,7 +36,7 @@ from curate.sources.read_source import read_source
 for path, options in json.loads(sys.argv[1]):
     try:
         found = read_source(path, **options)
-        print(json.dumps([found.prompts.select("file", "prompt").rows(), list(found.notes)]))
+        print(json.dumps([found.prompts.select("file", "prompt").rows(), list(found.facts.notes)]))
     except Exception as error:
         print(json.dumps(f"{type(error).__name__}: {error}"))
 assert "torch" not in sys.modules

@@ -148,7 +148,7 @@ def test_marks_of_turns_are_read_into_one_form(tmp_path):
         found = read(tmp_path, row)
         (turn,) = json.loads(found.completions["messages"].item())
         assert turn["weight"] == 0 and turn.keys().isdisjoint(("train", "training", "loss", "masked")), row
-        assert found.marks == {}
+        assert found.facts.marks == {}
     learnt = read(tmp_path, talk(weight=1, loss=None))
     assert json.loads(learnt.completions["messages"].item()) == [{"role": "assistant", "content": "Sunny."}]
     same = [talk(), talk(weight=1), talk(train=True, loss=True), talk(masked=False)]
@@ -159,7 +159,7 @@ def test_marks_of_turns_are_read_into_one_form(tmp_path):
     half = talk(weight=0.5)
     half["conversations"][0]["train"] = True
     odd = read(tmp_path, half, talk(mask=True, weight=0.1))
-    assert odd.marks == {"weight": 2, "train": 1, "mask": 1}
-    assert "; marks not understood: 'weight' (2 turns), 'train' (1 turn), 'mask' (1 turn)" in source_summary(odd, [])
-    (warning,) = source_warnings(odd, None)
+    assert odd.facts.marks == {"weight": 2, "train": 1, "mask": 1}
+    assert "; marks not understood: 'weight' (2 turns), 'train' (1 turn), 'mask' (1 turn)" in source_summary(odd.facts)
+    (warning,) = source_warnings(odd.facts, None)
     assert warning.startswith("marks not understood: 'weight' (2 turns)") and "learnt or not as a whole" in warning

@@ -179,9 +179,9 @@ def test_a_call_that_cannot_be_read_is_not_learnt(tmp_path):
         (row["completion_id"], False, "broken tool call", row["error"]) for row in broken.rows(named=True)
     ]
     assert found.completions.height == 8 and f"; {CALL_BROKEN}: 2; {UNREAD}: 2; {AS_TEXT}: 1" in source_summary(
-        found, []
+        found.facts
     )
-    assert "refused" not in source_summary(found, [])
+    assert "refused" not in source_summary(found.facts)
     turns = [
         turn for table in (found.prompts, found.completions) for text in table["messages"] for turn in json.loads(text)
     ]
@@ -196,7 +196,7 @@ def test_the_line_of_a_source_tells_it(tmp_path):
     ]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    line = source_summary(read_source(path), [])
+    line = source_summary(read_source(path).facts)
     assert f"; {INEXACT}: 2; {AS_TEXT}: 1" in line
 
 

@@ -1,0 +1,165 @@
+"""Writes the rows of a source part by part, so that memory does not grow with it: in several processes where it can.
+
+Each part is read and written by itself. Then the parts that share prompts are read again, one after another
+(``curate.sources.source_parts``), and all files get their names, in the order of the rows.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.pipeline.spread import spread
+from curate.sources.convert_rows import Problems
+from curate.sources.facts import Facts
+from curate.sources.files.raw_row import Reading
+from curate.sources.open_source import Opened
+from curate.sources.read_source import SourceOptions, opened_source
+from curate.sources.source_parts import (
+    Notes,
+    Part,
+    PartSpans,
+    Shared,
+    parts_of,
+    read_part,
+    read_spans,
+    shared_numbers,
+    stream_parts,
+)
+from curate.storage.stage import PartFile, StageWriter, write_files
+from schemas.progress import Progress
+
+
+@dataclass
+class PartTask:
+    """A part to read and to write: its place in the source, the folder for its files, and the stage's label."""
+
+    part: PartSpans
+    place: int
+    folder: str
+    label: str
+
+
+@dataclass
+class PartMade:
+    """A part that is written: its files by table, and what was found in it (``Part``)."""
+
+    files: dict[str, list[PartFile]]
+    facts: Facts
+    problems: Problems
+    reading: Reading
+    numbers: bytes
+    rows: int
+
+
+def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress: Progress) -> Facts:
+    """Write a source's tables; return what was found in it.
+
+    Args:
+        writer: The stage.
+        source: The source, and how it is read.
+        label: The stage's label, for decisions.
+        progress: Shows how many rows are read.
+
+    Raises:
+        UserError: The source cannot be read.
+    """
+    folder = writer.folder(".parts")
+    folder.mkdir()
+    opened = opened_source(source)
+    spans = parts_of(opened, source.options(opened)) if source.limit is None else None
+    made: list[PartMade] = []
+    first = _in_files(spans, folder, label) if spans else _in_stream(source, opened, folder, label)
+    progress.begin(label, sum(span.rows for part in spans for span in part.spans) or None if spans else None)
+    with closing(first):
+        for one in first:
+            made.append(one)
+            progress.advance(one.problems.total)
+    waiting = _read_shared_again(made, source, spans, folder, label)
+    problems, facts, notes = Problems(), Facts(), Notes(opened.reading)
+    for place, one in enumerate(made):
+        problems.add(one.problems)
+        facts.add(one.facts)
+        if spans:
+            notes.add(one.reading, spans[place].spans)
+    problems.refuse(opened, source.on_error, source.fields)
+    for name, count in waiting.items():
+        setattr(facts, name, getattr(facts, name) + count)
+    for one in made:
+        for table, files in one.files.items():
+            for file in files:
+                writer.take_part(table, file)
+    folder.rmdir()
+    facts.notes, facts.warnings = opened.reading.texts(), tuple(opened.reading.warnings)
+    return facts
+
+
+def make_part(task: PartTask) -> PartMade:
+    """Read a part of a source in files, and write its tables."""
+    return _written(read_spans(task.part), task.place, Path(task.folder), task.label)
+
+
+def _in_files(parts: list[PartSpans], folder: Path, label: str) -> Generator[PartMade]:
+    return spread(make_part, (PartTask(part, place, str(folder), label) for place, part in enumerate(parts)))
+
+
+def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:
+    options = source.options(opened)
+    for place, rows in enumerate(stream_parts(islice(opened.rows, source.limit))):
+        yield _written(read_part(rows, opened, options), place, folder, label)
+
+
+def _written(part: Part, place: int, folder: Path, label: str) -> PartMade:
+    """Write a part's tables; those without rows are not written, but the first of ``prompts``."""
+    files = {}
+    for table, rows in part.source.tables.items():
+        if table == "decisions":
+            rows = rows.with_columns(stage=pl.lit(label))
+        if rows.height or (table == "prompts" and place == 0):
+            files[table] = write_files(folder, f"{place:06d}-{table}", table, rows)
+    numbers = part.numbers.tobytes()
+    return PartMade(files, part.source.facts, part.problems, part.reading, numbers, part.problems.total)
+
+
+def _read_shared_again(
+    made: list[PartMade], source: SourceOptions, spans: list[PartSpans] | None, folder: Path, label: str
+) -> dict[str, int]:
+    """Read the parts again that share prompts or exported ids, in order, in place of what was written of them.
+
+    Returns:
+        What to add to ``Facts`` for the shared prompts that have no candidate in any part.
+    """
+    parts = [np.frombuffer(one.numbers, np.uint64) for one in made]
+    numbers = shared_numbers(parts)
+    if not numbers.size:
+        return {}
+    shared, waiting = Shared({}, set(), numbers), dict[str, list[str]]()
+    sharing = {place for place, part in enumerate(parts) if np.isin(part, numbers).any()}
+    for place, read in _again(sharing, source, spans):
+        for files in made[place].files.values():
+            for file in files:
+                Path(file.path).unlink()
+        part = read(shared)
+        made[place] = _written(part, place, folder, label)
+        for name, ids in part.waiting.items():
+            waiting.setdefault(name, []).extend(ids)
+    return {name: sum(not shared.prompts[one].count for one in ids) for name, ids in waiting.items()}
+
+
+def _again(
+    places: set[int], source: SourceOptions, spans: list[PartSpans] | None
+) -> Iterator[tuple[int, Callable[[Shared], Part]]]:
+    """Yield the place of each part to read again, and what reads it."""
+    if spans:
+        for place in sorted(places):
+            yield place, lambda shared, part=spans[place]: read_spans(part, shared)
+        return
+    opened = opened_source(source)
+    options = source.options(opened)
+    for place, rows in enumerate(stream_parts(islice(opened.rows, source.limit))):
+        if place in places:
+            yield place, lambda shared, rows=rows: read_part(rows, opened, options, shared)

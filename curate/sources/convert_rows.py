@@ -1,0 +1,115 @@
+"""Convert the raw rows of a source, or of a part of it, to rows of tables; a row that cannot be read is a problem."""
+
+import gc
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from curate.sources.files.raw_row import Raw
+from curate.sources.open_source import Opened
+from curate.sources.rows.field_map import check_seen, key_names, map_fields
+from curate.sources.rows.row_formats import convert
+from curate.sources.source_tables import Tables, add_row, evidence_of, row_id
+from schemas.errors import BadRow, SettingError, UserError
+
+
+class Options(NamedTuple):
+    """How rows are converted.
+
+    Attributes:
+        name: The value of ``source`` in the prompts.
+        fields: Maps our names to the names of the file's keys.
+        cut: Whether turns at the end of a conversation that nothing answers are left out.
+    """
+
+    name: str
+    fields: dict | None
+    cut: bool
+
+
+@dataclass
+class Problems:
+    """How many rows there were and how many are bad, the first problem, and the keys that ``fields`` names.
+
+    Attributes:
+        total: How many rows were read.
+        bad: How many cannot be read.
+        first: The place and the problem of the first of them.
+        seen: The keys of ``fields`` that a row had.
+        known: The keys that the rows have.
+    """
+
+    total: int = 0
+    bad: int = 0
+    first: str = ""
+    seen: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+
+    def add(self, other: "Problems") -> None:
+        """Add the problems of a later part."""
+        self.total, self.bad, self.first = self.total + other.total, self.bad + other.bad, self.first or other.first
+        self.seen |= other.seen
+        self.known |= other.known
+
+    def refuse(self, opened: Opened, on_error: str, fields: Mapping[str, Any] | None) -> None:
+        """Raise ``UserError`` where there is no row, none is good, or a bad one is to be refused.
+
+        Args:
+            opened: The source, for errors.
+            on_error: ``refuse`` refuses bad rows.
+            fields: The keys that the recipe names; one that no row has is refused.
+        """
+        if not self.total:
+            raise UserError(f"{opened.shown}: has no rows; expected at least one")
+        if fields is not None and self.known:
+            try:
+                check_seen(dict(fields), self.seen, self.known, opened.shown)
+            except UserError as error:
+                raise SettingError(str(error)) from None
+        if self.bad and on_error == "refuse":
+            count = f"{self.bad} of {self.total} rows {'is' if self.bad == 1 else 'are'} bad"
+            raise UserError(f"{self.first} ({count}; 'on_error: drop' leaves bad rows out)")
+        if self.bad == self.total:
+            raise UserError(f"{self.first} (none of the {self.total} rows can be read)")
+
+
+def convert_rows(rows: Iterable[Raw], opened: Opened, options: Options, tables: Tables) -> Problems:
+    """Convert rows, add them to the tables, and return the problems of those that cannot be read.
+
+    Args:
+        rows: The rows; of a table with a message a row, the trees.
+        opened: What they come from.
+        options: How they are converted.
+        tables: Gets the rows.
+    """
+    found = Problems()
+    collecting = gc.isenabled()
+    gc.disable()  # looking through the rows again and again for circles, which they do not make, takes a quarter longer
+    try:
+        _convert(rows, opened, options, tables, found)
+    finally:
+        if collecting:
+            gc.enable()
+    return found
+
+
+def _convert(rows: Iterable[Raw], opened: Opened, options: Options, tables: Tables, found: Problems) -> None:
+    name, fields = options.name, options.fields
+    for raw in rows:
+        found.total += 1
+        try:
+            if raw.row is None:
+                raise BadRow(raw.problem)
+            if fields is None:
+                read = convert(raw.row, cut=options.cut)
+            else:
+                found.known |= key_names(raw.row)
+                read = convert(*map_fields(raw.row, fields, found.seen), cut=options.cut)
+            for row in read:
+                add_row(tables, row, raw, name, opened.file)
+        except (BadRow, RecursionError) as error:
+            problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
+            found.bad += 1
+            opened.note_lost(raw)
+            found.first = found.first or f"{opened.place(raw)}: {problem}"
+            tables.decisions.append((row_id(name, raw), False, str(problem), evidence_of(raw)))

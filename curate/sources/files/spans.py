@@ -1,0 +1,154 @@
+"""Cut the files of a source into spans that are read by themselves: lines of a file, rows of Parquet, or a small file.
+
+Where a span begins and ends depends on the files alone. A file that cannot be cut so, because it is compressed or its
+rows go over lines, and is not small, has no spans: it is read from its beginning to its end.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
+from curate.sources.files.file_formats import LINES, file_format, read_rows
+from curate.sources.files.json_files import numbered_rows, read_json_lines
+from curate.sources.files.raw_row import NoRows, Raw, Reading
+from curate.sources.files.source_files import Files
+from schemas.errors import UserError
+
+BYTES = 2**24  # of the lines of a span, about
+ROWS = 20_000  # rows of a span of Parquet, at most
+MOST_IN_GROUP = 25 * ROWS  # rows of a row group; to reach rows in it, all before them are read
+SMALL = 2**25  # bytes of a file that is read whole
+SMALL_PACKED = 2**21  # bytes of a compressed one
+BLOCK = 2**20
+
+
+class Span(NamedTuple):
+    """Rows of a file that follow each other.
+
+    Attributes:
+        path: The file.
+        file: Its name, where the source has several.
+        group: The row group of a Parquet file; -1 for lines, -2 for a whole file.
+        begin: The first byte of the lines, or the first row in the row group.
+        end: The byte or the row behind the last.
+        number: How many lines or rows of the file come before.
+        rows: How many lines or rows there are; 0 where that is not known.
+    """
+
+    path: str
+    file: str
+    group: int
+    begin: int
+    end: int
+    number: int
+    rows: int
+
+
+LINES_OF, WHOLE = -1, -2
+
+
+def spans_of(files: Files) -> list[Span] | None:
+    """Return the spans of a source's files in order; None where one of them has none, or all are one small file."""
+    spans: list[Span] = []
+    for name, path in files.paths():
+        found = _file_spans(path, name)
+        if found is None:
+            return None
+        spans += found
+    return spans if len(spans) > 1 else None
+
+
+def _file_spans(path: Path, name: str) -> list[Span] | None:
+    size, ending = path.stat().st_size, file_format(path)
+    packed = bool(compression_ending(path.name))
+    if size <= (SMALL_PACKED if packed else SMALL) and ending != ".parquet":
+        return [Span(str(path), name, WHOLE, 0, size, 0, 0)]
+    if ending in LINES and not packed:
+        return _line_spans(path, name, size)
+    return _row_spans(path, name) if ending == ".parquet" else None
+
+
+def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
+    """Return the spans of a file with a row on each line; None where its first row is not one, or a line is too long.
+
+    The file is read once, to count its lines.
+    """
+    try:
+        first = next(read_json_lines(path, Reading()), None)
+    except UserError:
+        return None
+    if first is None or first.row is None:
+        return None
+    spans: list[Span] = []
+    with path.open("rb") as file:
+        if any(file.read(8).startswith(magic) for magic in MAGIC):
+            return None
+        begin = number = 0
+        while begin < size:
+            file.seek(min(begin + BYTES, size))
+            rest = file.readline(LONGEST_LINE)
+            end = file.tell()
+            if len(rest) == LONGEST_LINE:
+                return None
+            lines = _count_lines(file, begin, end)
+            spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines))
+            begin, number = end, number + lines
+    return spans
+
+
+def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
+    file.seek(begin)
+    count, left = 0, end - begin
+    while left and (block := file.read(min(left, BLOCK))):
+        count, left = count + block.count(b"\n"), left - len(block)
+    return count
+
+
+def _row_spans(path: Path, name: str) -> list[Span] | None:
+    """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups."""
+    from curate.sources.files.arrow_files import group_rows  # pyarrow is loaded for these files only
+
+    spans: list[Span] = []
+    number = 0
+    for group, rows in enumerate(group_rows(path)):
+        if rows > MOST_IN_GROUP:
+            return None
+        for begin in range(0, rows, ROWS):
+            end = min(begin + ROWS, rows)
+            spans.append(Span(str(path), name, group, begin, end, number + begin, end - begin))
+        number += rows
+    return spans or None
+
+
+def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
+    """Yield the rows of a span, numbered as in their file."""
+    for raw in _rows(span, reading):
+        yield raw._replace(file=span.file) if span.file else raw
+
+
+def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
+    path = Path(span.path)
+    if span.group == LINES_OF:
+        with path.open("rb") as file:
+            file.seek(span.begin)
+            held = io.BytesIO(file.read(span.end - span.begin))
+        return numbered_rows(enumerate(held, span.number + 1), path, reading, span.begin)
+    if span.group == WHOLE:
+        return _whole(path, span.file, reading)
+    from curate.sources.files.arrow_files import read_group
+
+    return read_group(path, span.group, span.begin, span.end, span.number)
+
+
+def _whole(path: Path, name: str, reading: Reading) -> Iterator[Raw]:
+    raw = None
+    try:
+        for raw in read_rows(path, reading):
+            yield raw
+    except NoRows:
+        if not name:
+            raise
+    if raw is None and name:
+        reading.empty.append(name)

@@ -1,0 +1,183 @@
+"""A source in parts that fit in memory: which rows make a part, and how one is read by itself.
+
+Rows with the same prompt are one prompt with the candidates of all of them (``source_tables``). A part that is read by
+itself does not know the prompts of the others, so it says which ids it has, as numbers. Parts that share none are done;
+the others are read again in order, each with the shared prompts of the parts before it.
+"""
+
+import hashlib
+from collections import ChainMap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import NamedTuple
+
+import numpy as np
+
+from curate.sources.convert_rows import Options, Problems, convert_rows
+from curate.sources.files.raw_row import Raw, Reading
+from curate.sources.files.spans import BYTES, LINES_OF, ROWS, WHOLE, Span, span_rows, spans_of
+from curate.sources.message_tables import is_flat, joined_messages
+from curate.sources.open_source import Opened
+from curate.sources.source_tables import SeenPrompt, Source, Tables
+
+
+@dataclass
+class PartSpans:
+    """A part of a source in files, and how its rows are converted.
+
+    Attributes:
+        spans: The spans that hold its rows, in order.
+        shown: The source's path, as errors show it.
+        file: The source's file, where it is one.
+        options: How rows are converted.
+    """
+
+    spans: list[Span]
+    shown: str
+    file: str | None
+    options: Options
+
+
+class Shared(NamedTuple):
+    """What earlier parts have of the rows of a part: prompts by id, ids that exports gave, and the shared numbers."""
+
+    prompts: dict[str, SeenPrompt]
+    own_ids: set[str]
+    numbers: np.ndarray
+
+
+@dataclass
+class Part:
+    """A part that was read.
+
+    Attributes:
+        source: Its tables, and what was found in it.
+        problems: Its rows that cannot be read.
+        reading: What the readers of its files said.
+        numbers: The ids that must be the only ones of their kind in the source, as numbers.
+        waiting: Prompts that count in ``Facts`` if later parts have no candidate of them either.
+    """
+
+    source: Source
+    problems: Problems
+    reading: Reading
+    numbers: np.ndarray
+    waiting: dict[str, list[str]] = field(default_factory=dict)
+
+
+def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
+    """Return the parts of a source in files; None where it must be read from its beginning to its end."""
+    if opened.files is None or opened.reading.split is not None:
+        return None
+    spans = spans_of(opened.files)
+    first = next(span_rows(spans[0], Reading()), None) if spans else None
+    if not spans or first is None or is_flat(first.row):
+        return None
+    groups: list[list[Span]] = []
+    for span in spans:
+        last = groups[-1] if groups else None
+        together = last is not None and span.group == WHOLE and last[0].group == WHOLE
+        if last is not None and together and sum(one.end for one in last) + span.end <= BYTES:
+            last.append(span)
+        else:
+            groups.append([span])
+    return [PartSpans(group, opened.shown, opened.file, options) for group in groups]
+
+
+def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
+    """Yield the rows of a part."""
+    return chain.from_iterable(span_rows(span, reading) for span in part.spans)
+
+
+def read_spans(part: PartSpans, shared: Shared | None = None) -> Part:
+    """Return a part of a source in files."""
+    reading = Reading()
+    opened = Opened(iter(()), part.options.name, part.shown, part.file, reading)
+    return read_part(rows_of(part, reading), opened, part.options, shared)
+
+
+def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Shared | None = None) -> Part:
+    """Return a part of a source.
+
+    Args:
+        rows: Its rows.
+        opened: The source.
+        options: How rows are converted.
+        shared: What earlier parts have of the same rows, where the part is read again.
+    """
+    tables, new = Tables(), {}
+    tables.seen = ChainMap(new, shared.prompts) if shared else new
+    tables.own_ids = set(shared.own_ids) if shared else set()
+    problems = convert_rows(rows, opened, options, tables)
+    ids, own_ids = list(new), list(tables.own_ids)
+    numbers, own_numbers = _numbers(ids), _own_numbers(own_ids)
+    again: set[str] = set()
+    if shared:
+        again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}
+        shared.prompts.update((one, new[one]) for one in again)
+        shared.own_ids.update(own_ids[place] for place in np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist())
+    source = tables.source(opened.reading, again)
+    return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers]), tables.waiting)
+
+
+def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
+    """Yield the rows of a source that has no spans, in parts; the trees of a table with a message a row are one."""
+    first = next(rows, None)
+    if first is None:
+        return
+    rows = chain([first], rows)
+    if is_flat(first.row):
+        yield list(joined_messages(rows))
+        return
+    while part := list(islice(rows, ROWS)):
+        yield part
+
+
+def shared_numbers(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the numbers that more than one part has, sorted."""
+    if len(parts) < 2:
+        return np.zeros(0, np.uint64)
+    held = np.sort(np.concatenate([np.unique(part) for part in parts]))
+    return np.unique(held[1:][held[1:] == held[:-1]])
+
+
+def _numbers(ids: Iterable[str]) -> np.ndarray:
+    """Return ids of ours as numbers of 64 bits; two that differ may have one number, which costs time only."""
+    return np.array([int(one[2:18], 16) for one in ids], np.uint64)
+
+
+def _own_numbers(ids: Iterable[str]) -> np.ndarray:
+    found = [int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in ids]
+    return np.array(found, np.uint64)
+
+
+@dataclass
+class Notes:
+    """What the readers of the files said, put together from the parts: a note counts once for each file."""
+
+    reading: Reading
+    _file: str = ""
+    _said: set[str] = field(default_factory=set)
+
+    def add(self, found: Reading, spans: list[Span]) -> None:
+        """Add what was said of a part.
+
+        Args:
+            found: What was said.
+            spans: The part's spans.
+        """
+        lines = spans[0].group == LINES_OF
+        if not lines or spans[0].path != self._file:
+            self._file, self._said = spans[0].path if lines else "", set()
+        for text, count in found.notes.items():
+            self.reading.notes[text] += 0 if text in self._said else count
+        for text in found.warnings:
+            kind = "repeated" if "is there twice" in text else text
+            if kind not in self._said:
+                self.reading.warn(text)
+                if lines:
+                    self._said.add(kind)
+        if lines:
+            self._said.update(found.notes)
+        self.reading.empty += found.empty

@@ -1,0 +1,144 @@
+"""A source that is read in parts, also in several processes, has the rows that it has when it is read at once."""
+
+import gzip
+import json
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curate.pipeline import spread
+from curate.pipeline.source_parts import PartTask, make_part, write_parts
+from curate.sources import source_parts as reading
+from curate.sources.convert_rows import Options
+from curate.sources.files import spans
+from curate.sources.read_source import SourceOptions, read_source
+from curate.sources.source_summary import source_summary
+from curate.storage.store import Store
+from schemas.errors import Failed, UserError
+from schemas.progress import Progress
+
+QUESTIONS, ANSWERS = st.sampled_from(["a?", "b?", "c?", "d?"]), st.sampled_from(["x", "y", "z"])
+ROWS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"prompt": QUESTIONS, "completion": ANSWERS}, optional={"id": st.integers(0, 2)}),
+        st.fixed_dictionaries({"prompt": QUESTIONS, "completions": st.lists(ANSWERS, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"problem": QUESTIONS, "answer": ANSWERS}),
+        st.fixed_dictionaries({"messages": st.just([{"role": "user", "content": "{name}?"}] * 2)}),
+        st.just({"nothing": 1}),
+    ),
+    min_size=2,
+    max_size=14,
+)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Let parts have two or three rows."""
+    monkeypatch.setattr(spans, "BYTES", 60)
+    monkeypatch.setattr(reading, "BYTES", 60)
+    monkeypatch.setattr(spans, "ROWS", 2)
+    monkeypatch.setattr(reading, "ROWS", 2)
+    monkeypatch.setattr(spans, "SMALL", 10)
+
+
+def in_parts(folder, path, **options):
+    """Read a source in parts; return its tables and its line."""
+    store = Store(folder / "store", durable=False)
+    with store.new_stage("0123456789ab", "x") as writer:
+        facts = write_parts(writer, SourceOptions(path, **options), "x", Progress())
+    stage = writer.stage()
+    store_tables = {name: stage.read(name) for name in ("prompts", "completions", "scores", "decisions")}
+    return store_tables, source_summary(facts), len(stage.files("prompts"))
+
+
+def at_once(path, **options):
+    """Read a source at once, in the same form."""
+    source = read_source(path, **options)
+    return source.tables, source_summary(source.facts)
+
+
+def assert_same(found, wanted):
+    for name, table in wanted[0].items():
+        held = found[0][name].select(table.columns)
+        assert held.rows() == table.rows(), name
+    assert found[1] == wanted[1]
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS)
+def test_parts_make_the_rows_of_the_whole(tiny, tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("parts")
+    path = write(folder / "rows.jsonl", [{"prompt": "first"}, *rows])
+    for options in ({"on_error": "drop"}, {"on_error": "drop", "unanswered": "cut"}):
+        assert_same(in_parts(folder, path, **options), at_once(path, **options))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".json"])
+def test_every_format_can_be_read_in_parts(tiny, tmp_path, ending):
+    rows = [{"prompt": f"q{n % 5}", "completion": f"a{n % 3}", "note": f"{n}"} for n in range(12)]
+    path = tmp_path / f"rows{ending}"
+    if ending == ".parquet":
+        pl.DataFrame(rows).write_parquet(path, row_group_size=5)
+    elif ending == ".csv":
+        pl.DataFrame(rows).write_csv(path)
+    elif ending == ".json":
+        path.write_text(json.dumps(rows))
+    else:
+        write(tmp_path / "rows.jsonl", rows)
+        if ending == ".jsonl.gz":
+            path.write_bytes(gzip.compress((tmp_path / "rows.jsonl").read_bytes()))
+    found = in_parts(tmp_path, path)
+    assert found[2] > 1
+    assert_same(found, at_once(path))
+
+
+def test_a_folder_of_files_is_read_in_parts(tiny, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(4):
+        write(folder / f"{number}.jsonl", [{"prompt": f"q{n}", "completion": f"a{number}"} for n in range(number + 1)])
+    (folder / "4.jsonl").write_text('{"prompt": "a"},\n{"prompt": "b", "prompt": "c"}\n')
+    (folder / "5.jsonl").touch()
+    assert_same(in_parts(tmp_path, folder), at_once(folder))
+
+
+@pytest.mark.slow
+def test_worker_processes_make_the_same_rows(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(spread, "processes_here", lambda: 2)
+    rows = [{"prompt": f"q{n % 9}", "completion": f"a{n}"} for n in range(20)]
+    path = write(tmp_path / "rows.jsonl", [*rows, {"nothing": 1}])
+    assert_same(in_parts(tmp_path, path, on_error="drop"), at_once(path, on_error="drop"))
+    with pytest.raises(UserError) as one:
+        in_parts(tmp_path, path)
+    with pytest.raises(UserError) as other:
+        at_once(path)
+    assert str(one.value) == str(other.value)
+
+
+def test_line_numbers_go_on_over_parts(tiny, tmp_path):
+    path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}"} for n in range(9)])
+    path.write_text(path.read_text().replace('{"prompt": "q7"}', "\n{broken"))
+    with pytest.raises(UserError, match=r"rows\.jsonl:9:2: not JSON"):
+        in_parts(tmp_path, path)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_one_line(monkeypatch):
+    starts = spread.start_worker
+
+    def killed():
+        worker = starts()
+        worker.process.kill()
+        return worker
+
+    monkeypatch.setattr(spread, "start_worker", killed)
+    part = reading.PartSpans([], "", None, Options("x", None, False))
+    with pytest.raises(Failed, match="a worker process was killed"):
+        list(spread.spread(make_part, [PartTask(part, 0, "", "")] * 5, 2))
