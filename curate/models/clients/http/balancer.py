@@ -6,7 +6,7 @@ fails is down for a while that doubles, then on trial: it gets one request at a 
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -30,7 +30,7 @@ class ServerState:
         in_flight: Requests in flight.
         handed: Requests that it was given so far.
         answered: Requests that it answered well.
-        failed: Attempts that failed.
+        failed: Attempts at requests that failed; whoever asks counts them.
         status: ``up``; ``down``: it gets nothing; ``trial``: one request at a time; ``refused``: it is used no more.
         until: When to look again at a server that is down.
         paused_until: Until when a server that is busy gets nothing.
@@ -82,7 +82,9 @@ class Balancer:
         self.dark_since: float | None = None
 
     def pick(self, prompt: int, now: float, avoid: Collection[int] = ()) -> int | None:
-        """Return the server that gets a request, counted as in flight there; None while there is no room for it.
+        """Return the server that gets a request, counted as in flight there.
+
+        None is none yet: no server has room, or the prompt's own has none and is not clearly busier than the others.
 
         Args:
             prompt: A number that stands for what the request's prompt says.
@@ -91,25 +93,57 @@ class Balancer:
         """
         ready = self.ready(now)
         allowed = ready.difference(avoid) or ready
-        free = [at for at in allowed if self.servers[at].room]
-        if not free:
-            return None
-        best = min(free, key=lambda at: (self.servers[at].load, self.servers[at].handed, at))
+        best = min(
+            (at for at in allowed if self.servers[at].room),
+            key=lambda at: (self.servers[at].load, self.servers[at].handed, at),
+            default=None,
+        )
         home = self.homes.get(prompt)
-        if home in free and self._busier(home, best) <= 0:
-            best = home
-        self.servers[best].in_flight += 1
-        self.servers[best].handed += 1
-        self.homes[prompt] = best
-        self.homes.move_to_end(prompt)
-        if len(self.homes) > MOST_HOMES:
-            self.homes.popitem(last=False)
+        if best is not None and home in allowed and not self._clearly_busier(home, best):
+            if self.servers[home].room:
+                best = home
+            elif self.servers[home].status == "up":  # one on trial may keep its one request for long
+                return None
+        if best is not None:
+            self.servers[best].in_flight += 1
+            self.servers[best].handed += 1
+            self.homes[prompt] = best
+            self.homes.move_to_end(prompt)
+            if len(self.homes) > MOST_HOMES:
+                self.homes.popitem(last=False)
         return best
 
-    def _busier(self, one: int, other: int) -> float:
-        """Return by how much a server is busier than another beyond what a prompt in its cache is worth."""
+    def _clearly_busier(self, one: int, other: int) -> bool:
+        """Return whether a server is so much busier than another that a prompt in its cache is not worth the wait."""
         server = self.servers[one]
-        return server.load - self.servers[other].load - max(BUSIER, 1 / server.limit)
+        return server.load - self.servers[other].load > max(BUSIER, 1 / server.limit)
+
+    def next_in_line(self, waiting: Iterable[tuple[int, Collection[int]]], at: int) -> int | None:
+        """Return which of the requests that wait is to pick next, as there is room at a server; None if none is.
+
+        It is the first whose prompt the server has seen, else the first whose prompt none has; any, where the server
+        has much room.
+
+        Args:
+            waiting: The prompt of each, and the servers that it avoids; the one that waits longest first.
+            at: The server.
+        """
+        server = self.servers[at]
+        if not server.used or not server.room:
+            return None
+        much = 1 - server.load > max(BUSIER, 1 / server.limit)
+        new = other = None
+        for place, (prompt, avoid) in enumerate(waiting):
+            home = self.homes.get(prompt)
+            if at in avoid:
+                continue
+            if home == at:
+                return place
+            if new is None and home is None:
+                new = place
+            if other is None and much:
+                other = place
+        return other if new is None else new
 
     def release(self, at: int) -> None:
         """Count a request as no longer in flight."""
@@ -135,7 +169,6 @@ class Balancer:
             seconds: How long the attempt took: the server then rests as long at least.
         """
         server = self.servers[at]
-        server.failed += 1
         server.strikes += 1
         if server.used:
             server.reason = reason
@@ -146,7 +179,6 @@ class Balancer:
     def unreachable(self, at: int, now: float, reason: str) -> bool:
         """Count that a server can't be connected to; return whether it was used until now."""
         server = self.servers[at]
-        server.failed += 1
         if server.status != "refused":
             server.reason = reason
         return self._fall(at, now, _rest(server, LONGEST_UNREACHABLE))
@@ -160,7 +192,6 @@ class Balancer:
     def turned_away(self, at: int, now: float, seconds: float) -> None:
         """Pause a server that is too busy, for as long as it says, or for a while that doubles."""
         server = self.servers[at]
-        server.failed += 1
         if now >= server.paused_until:  # else the request was sent before the server said so
             server.pauses += 1
         pause = seconds or min(LONGEST_UNREACHABLE, FIRST_PAUSE * 2 ** min(server.pauses - 1, 30))

@@ -6,8 +6,8 @@ left out. A request is given its replies once, whatever servers it went to befor
 """
 
 import asyncio
-from collections import deque
 from math import inf
+from typing import NamedTuple
 
 import aiohttp
 
@@ -19,6 +19,19 @@ from curate.models.clients.http.transport import Failure
 from curate.models.clients.http.workers import Tally, Workers
 from schemas.errors import UserError, printable
 from schemas.requests import Give, Request, Take
+
+LOOK_AGAIN = 1.0  # seconds after which a request that waits for a server looks again by itself
+MOST_WAITING = (
+    256  # requests at hand beyond those in flight, so that one whose prompt a server has seen can wait for it
+)
+
+
+class _Waiting(NamedTuple):
+    """A request that waits until a server has room: what it asks, the servers that it avoids, and what wakes it."""
+
+    prompt: int
+    avoid: set[int]
+    future: asyncio.Future[None]
 
 
 class ManyWorkers(Workers):
@@ -36,8 +49,9 @@ class ManyWorkers(Workers):
         super().__init__(servers.engines[0], pools[0], take, give)
         self.servers, self.balancer, self.pools = servers, servers.balancer, pools
         self.all_attempts = [Attempts(engine, http) for engine, http in zip(servers.engines, pools, strict=True)]
-        self.count = servers.concurrency()
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        most = servers.concurrency()
+        self.count = most + len(pools) + min(most // 4, MOST_WAITING)
+        self.waiting: list[_Waiting] = []  # the one that waits longest first
         self.looking: set[asyncio.Task[None]] = set()  # a task for each server that is down
 
     async def run(self) -> None:
@@ -73,9 +87,10 @@ class ManyWorkers(Workers):
                 url, outcome = await self._attempt(at, asked)
             finally:
                 self.balancer.release(at)
-                self._wake_next()
+                self._wake_next(at)
             if not isinstance(outcome, Failure):
                 return self._take_in(*outcome)
+            self.balancer.servers[at].failed += 1
             if self._ends_budget(asked, outcome):
                 return []
             avoid.add(at)
@@ -98,21 +113,23 @@ class ManyWorkers(Workers):
             now = self.loop.time()
             at = self.balancer.pick(prompt, now, avoid)
             if at is not None:
+                self._wake_next(at)  # there may be room for more
                 return at
             dark, patience = self.balancer.dark_since, self._patience()
             if self.balancer.all_refused or (dark is not None and now - dark >= patience):
                 raise self.servers.none_left()
-            seconds = min(self.balancer.next_change(now), inf if dark is None else dark + patience - now)
-            waiting = self.loop.create_future()
-            self.waiting.append(waiting)
-            await asyncio.wait([waiting], timeout=None if seconds == inf else seconds + 0.001)
-            if not waiting.done():
-                self.waiting.remove(waiting)
+            left = inf if dark is None else dark + patience - now
+            one = _Waiting(prompt, avoid, self.loop.create_future())
+            self.waiting.append(one)
+            await asyncio.wait([one.future], timeout=min(LOOK_AGAIN, left, self.balancer.next_change(now)) + 0.001)
+            if not one.future.done():
+                self.waiting.remove(one)
 
     def _patience(self) -> float:
         """Return the seconds that are waited for while no server is there: as long as a single one is waited for."""
         engine = self.engine
-        if not any(one.reached for one in self.servers.engines):
+        known = zip(self.servers.engines, self.balancer.servers, strict=True)
+        if not any(one.reached and server.status != "refused" for one, server in known):
             return engine.PATIENCE
         return sum(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 30)) for tries in range(engine.retries)) / 2
 
@@ -146,6 +163,7 @@ class ManyWorkers(Workers):
             self._unreachable(at, failed.reason)
         elif failed.throttled:
             self.balancer.turned_away(at, now, min(failed.wait, self.engine.max_wait))
+            self._wake_all()
         elif not failed.lasting and self.balancer.failed(at, now, failed.reason, seconds=seconds):
             self._fell(at)
 
@@ -155,7 +173,9 @@ class ManyWorkers(Workers):
             self._fell(at)
 
     def _has_died(self, at: int) -> bool:
-        """Return whether a server is one of our own that has died; it is used no more."""
+        """Return whether a server is used no more, as one of our own that has died."""
+        if self.balancer.servers[at].status == "refused":
+            return True
         gone = self.servers.engines[at].gone()
         if gone is not None:
             self._refuse(at, str(gone))
@@ -207,15 +227,12 @@ class ManyWorkers(Workers):
 
     def _wake_all(self) -> None:
         """Have all requests look again that wait for a server."""
-        for waiting in self.waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+        for one in self.waiting:
+            one.future.set_result(None)
         self.waiting.clear()
 
-    def _wake_next(self) -> None:
-        """Have one of the requests look again that wait for a server: there is room for it."""
-        while self.waiting:
-            waiting = self.waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                return
+    def _wake_next(self, at: int) -> None:
+        """Have one of the requests look again that wait for a server, as one may have room."""
+        place = self.balancer.next_in_line(((one.prompt, one.avoid) for one in self.waiting), at)
+        if place is not None:
+            self.waiting.pop(place).future.set_result(None)

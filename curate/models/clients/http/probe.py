@@ -9,7 +9,7 @@ import msgspec
 from curate.models.clients.http.complaint import UNREADABLE
 from curate.models.clients.http.transport import bounded, describe
 
-SECONDS = 10.0
+FIRST_SECONDS, SECONDS = 3.0, 10.0  # that a look may take: the first, which a run waits for, and later ones
 
 
 class Seen(NamedTuple):
@@ -19,9 +19,9 @@ class Seen(NamedTuple):
     models: frozenset[str] = frozenset()
 
 
-async def look(http: aiohttp.ClientSession, base_url: str) -> Seen:
+async def look(http: aiohttp.ClientSession, base_url: str, seconds: float = SECONDS) -> Seen:
     """Ask for ``/models``. A server that is there counts as such whatever it answers, also if it answers nothing."""
-    limit = aiohttp.ClientTimeout(total=SECONDS, sock_connect=SECONDS / 2)
+    limit = aiohttp.ClientTimeout(total=seconds, sock_connect=seconds / 2)
     try:
         async with http.get(f"{base_url.rstrip('/')}/models", allow_redirects=False, timeout=limit) as response:
             return Seen(models=_names(await bounded(response) or b"") if response.status == 200 else frozenset())
@@ -53,5 +53,5 @@ def _names(raw: bytes) -> frozenset[str]:
 
 
 async def looks(pools: list[aiohttp.ClientSession], base_urls: list[str]) -> list[Seen]:
-    """Look at several servers at once."""
-    return await asyncio.gather(*(look(http, url) for http, url in zip(pools, base_urls, strict=True)))
+    """Look at several servers at once, for the first time."""
+    return await asyncio.gather(*(look(http, url, FIRST_SECONDS) for http, url in zip(pools, base_urls, strict=True)))

@@ -44,11 +44,11 @@ def gpu_shares(name: str, gpus: list[str], count: int, args: list[str]) -> list[
     memory = _value(args, MEMORY, 0.0)
     if gpus and each == 1 and memory and memory * -(-count // len(gpus)) <= 1:
         return [[gpus[at % len(gpus)]] for at in range(count)]
-    raise UserError(
-        f"models.{name}.servers: {count} servers of {each} GPU{'s' * (each > 1)} each, and there are {len(gpus)}; "
-        f"start at most {len(gpus) // each}, or let them share: args: [--gpu-memory-utilization, "
-        f"'{0.9 * max(1, len(gpus)) / count:.2f}']"
-    )
+    where = f"models.{name}.servers: {count} servers of {each} GPU{'s' * (each > 1)} each"
+    if len(gpus) < each:
+        raise UserError(f"{where}, and {len(gpus)} are found (CUDA_VISIBLE_DEVICES, nvidia-smi -L)")
+    share = f", or let them share: args: [--gpu-memory-utilization, '{0.9 / -(-count // len(gpus)):.2f}']"
+    raise UserError(f"{where}, and there are {len(gpus)}; start at most {len(gpus) // each}{share * (each == 1)}")
 
 
 def core_shares(cores: list[int], count: int) -> list[dict[str, str]]:
