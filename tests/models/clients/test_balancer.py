@@ -81,7 +81,7 @@ def test_servers_are_equally_busy_relative_to_their_limits(limits, count):
 def test_a_prompt_stays_where_it_was_while_all_are_equally_busy(prompts, count):
     balancer, homes = Balancer([8] * count), {}
     for prompt in prompts:
-        at = balancer.pick(prompt, 0.0)
+        at = balancer.pick(prompt, 0.0) or 0
         assert homes.setdefault(prompt, at) == at
         balancer.release(at)
 
