@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.models.clients.http.balancer import BUSIER, LONGEST_REST, LONGEST_UNREACHABLE, MOST_HOMES, Balancer
+from curate.models.clients.http.balancer import BUSIER, LONGEST_REST, MOST_HOMES, Balancer
 
 EVENTS = st.lists(
     st.tuples(
@@ -63,7 +63,7 @@ def test_laws_of_what_is_asked(limits, events):
                 assert at not in avoid or ready <= avoid, "asked again where it failed, while another could be asked"
         for at, one in enumerate(balancer.servers):
             assert one.in_flight == out.count(at) <= one.limit
-            assert one.status != "down" or one.until <= now + max(LONGEST_REST, LONGEST_UNREACHABLE)
+            assert one.status != "down" or one.until <= now + LONGEST_REST
         assert (balancer.dark_since is None) == any(one.used for one in balancer.servers)
 
 
@@ -144,7 +144,7 @@ def test_rests_double_up_to_a_bound_and_begin_anew_after_an_answer():
     assert balancer.servers[0].until == 100.25
     for _ in range(12):
         balancer.still_down(0, 100.0, "refused")
-    assert balancer.servers[0].until == 100 + LONGEST_UNREACHABLE
+    assert balancer.servers[0].until == 100 + LONGEST_REST
 
 
 def test_a_server_rests_as_long_as_it_kept_a_request_waiting():

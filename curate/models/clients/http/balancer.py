@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-FIRST_REST, LONGEST_REST = 0.25, 60.0  # seconds that a server rests after its first failure in a row, and at most
-LONGEST_UNREACHABLE = 10.0  # the same, of one that can't be connected to: to look whether it is back costs nothing
+FIRST_REST, LONGEST_REST = 0.25, 10.0  # seconds that a server rests after its first failure in a row, and at most
 FIRST_PAUSE = 0.1  # seconds, of a server that is busy and does not say for how long
 BUSIER = 0.25  # the share of its limit by which a server must be busier than another to lose a prompt that it has seen
 STRIKES, STRIKES_OF = 3, 8  # failures in a row that take a server down: 3, or an eighth of its limit if that is more
@@ -174,19 +173,19 @@ class Balancer:
             server.reason = reason
         if server.status != "trial" and server.strikes < max(STRIKES, server.limit // STRIKES_OF):
             return False
-        return self._fall(at, now, max(seconds, _rest(server, LONGEST_REST)))
+        return self._fall(at, now, max(seconds, _rest(server)))
 
     def unreachable(self, at: int, now: float, reason: str) -> bool:
         """Count that a server can't be connected to; return whether it was used until now."""
         server = self.servers[at]
         if server.status != "refused":
             server.reason = reason
-        return self._fall(at, now, _rest(server, LONGEST_UNREACHABLE))
+        return self._fall(at, now, _rest(server))
 
     def still_down(self, at: int, now: float, reason: str) -> None:
         """Take that a look at a server which is down found it so still."""
         server = self.servers[at]
-        server.reason, server.until = reason, now + _rest(server, LONGEST_UNREACHABLE)
+        server.reason, server.until = reason, now + _rest(server)
         server.falls += 1
 
     def turned_away(self, at: int, now: float, seconds: float) -> None:
@@ -194,7 +193,7 @@ class Balancer:
         server = self.servers[at]
         if now >= server.paused_until:  # else the request was sent before the server said so
             server.pauses += 1
-        pause = seconds or min(LONGEST_UNREACHABLE, FIRST_PAUSE * 2 ** min(server.pauses - 1, 30))
+        pause = seconds or min(LONGEST_REST, FIRST_PAUSE * 2 ** min(server.pauses - 1, 30))
         server.paused_until = max(server.paused_until, now + pause)
 
     def refuse(self, at: int, now: float, reason: str) -> bool:
@@ -240,6 +239,6 @@ class Balancer:
             self.dark_since = now
 
 
-def _rest(server: ServerState, longest: float) -> float:
+def _rest(server: ServerState) -> float:
     """Return the seconds that a server rests which goes down now: they double with each fall."""
-    return min(longest, FIRST_REST * 2 ** min(server.falls, 30))
+    return min(LONGEST_REST, FIRST_REST * 2 ** min(server.falls, 30))

@@ -69,11 +69,11 @@ class ManyWorkers(Workers):
         servers = self.servers
         if not servers.seen:
             servers.seen = await looks(self.pools, servers.urls)
-            for at, seen in enumerate(servers.seen):
-                if seen.unreachable:
-                    self._unreachable(at, seen.unreachable)
+            missing = [at for at, seen in enumerate(servers.seen) if seen.unreachable and not self._has_died(at)]
+            for at in missing:
+                self.balancer.unreachable(at, self.loop.time(), servers.seen[at].unreachable)
+            servers.say_missing(missing)
             self._leave_out_strangers()
-            return
         for at, server in enumerate(self.balancer.servers):
             if server.status == "down":
                 self._look_later(at)

@@ -74,19 +74,31 @@ class Servers:
             enough = " (no more is said of it)" if self.lines[at] == MOST_SAID else ""
             self.progress.say(self.engines[at].redact(f"models.{self.name}: {self._about(at, what)}{enough}"))
 
+    def say_missing(self, places: list[int]) -> None:
+        """Say which servers are not there as a run begins, in one line."""
+        if places:
+            self.progress.say(
+                f"models.{self.name}: {len(places)} of {len(self.urls)} servers not there: {self._reasons(places)}; "
+                f"each is used once it answers"
+            )
+
     def plain(self, error: str) -> str:
         """Return the text of an error without the model's name at its front."""
         return error.removeprefix(f"models.{self.name}: ")
 
     def none_left(self) -> UserError:
         """Return the error that says why each of the servers can't be asked."""
-        parts = [self._about(at, one.reason[:300]) for at, one in enumerate(self.balancer.servers)]
-        more = [f"and {len(parts) - MOST_NAMED} more"] if len(parts) > MOST_NAMED else []
         again = "" if self.balancer.all_refused else ": start one and run again"
         return self.engines[0].error(
-            f"none of the {len(parts)} servers can be asked: {'; '.join(parts[:MOST_NAMED] + more)}; "
+            f"none of the {len(self.urls)} servers can be asked: {self._reasons([*range(len(self.urls))])}; "
             f"the replies so far are kept{again}"
         )
+
+    def _reasons(self, places: list[int]) -> str:
+        """Return why each of these servers can't be asked."""
+        parts = [self._about(at, self.balancer.servers[at].reason[:300]) for at in places]
+        more = [f"and {len(parts) - MOST_NAMED} more"] if len(parts) > MOST_NAMED else []
+        return "; ".join(parts[:MOST_NAMED] + more)
 
     def summary(self) -> str:
         """Return how many requests each server answered, and how many attempts failed there."""
