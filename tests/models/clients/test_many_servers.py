@@ -1,6 +1,7 @@
 """A model behind several servers: requests go to the least busy, and one that fails holds up no other."""
 
 import contextlib
+import json
 import random
 import socket
 import threading
@@ -15,6 +16,7 @@ from curate.models.clients.http.many_servers import ManyServers
 from curate.models.clients.openai import SPEC
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
+from schemas.requests import Sampling, make_request
 from tests.models.clients.openai_desk import Desk, groups, texts
 from tests.said import Said
 from tests.scripted_server import Scripted
@@ -270,6 +272,18 @@ def test_all_servers_dead_is_one_line_with_the_reason_of_each(four, monkeypatch,
     assert not desk.replies
 
 
+@pytest.mark.parametrize("fault", ["500", "drop"])
+def test_servers_that_are_all_there_and_always_fail_are_given_up(four, short_rests, fault):
+    for stub in four:
+        stub.reset(faults={fault: {"times": 0}})
+    made, desk = engine(urls(four), retries=3, concurrency=4), Desk(groups(200))
+    with pytest.raises(UserError) as found:
+        made.answer(desk.take, desk.give)
+    said = "the connection was lost" if fault == "drop" else "HTTP 500: fault 500"
+    assert str(found.value).count(said) == 4 or "requests in a row have failed" in str(found.value)
+    assert sum(seen(four)) < 800
+
+
 def test_servers_that_all_go_away_lose_no_answer(short_rests):
     with Stub(delay=0.01) as one, Stub(delay=0.01) as other:
 
@@ -295,6 +309,17 @@ def test_what_is_known_of_servers_stays_from_one_call_to_the_next(four):
             made.answer(desk.take, desk.give)
         made.close()
     assert sum("cannot connect" in line for line in said.lines) == 1 and len(said.lines) == 2
+
+
+def test_rewards_come_from_several_servers_too(four):
+    made = SPEC.tasks["reward"](
+        ModelRef("rm", "rm@1", "stub-1", "openai", settings=(("base_url", urls(four)), ("concurrency", 1))), Said()
+    )
+    asked = [make_request("rm@1", json.dumps({"text": "a" * i}), None, Sampling(), 0, "reward") for i in range(40)]
+    desk = Desk([[one] for one in asked])
+    made.answer(desk.take, desk.give)
+    values = [desk.replies[one.key].value for one in asked]
+    assert values == sorted(values) and len(set(values)) > 10 and min(seen(four)) > 0
 
 
 def test_an_error_of_the_caller_comes_back_as_itself(four):

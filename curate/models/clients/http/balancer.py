@@ -71,7 +71,7 @@ class ServerState:
 class Balancer:
     """The servers of one model; they are called by their number.
 
-    ``dark_since`` is since when none of them is used, or None.
+    ``dark_since`` is since when none of them is up, or None: one that is on trial has yet to answer.
     """
 
     def __init__(self, limits: Sequence[int]) -> None:
@@ -154,8 +154,8 @@ class Balancer:
         fell = server.falls > 0
         server.answered += 1
         server.strikes = server.falls = server.pauses = 0
-        if server.status == "trial":
-            server.status = "up"
+        if server.status != "refused":
+            server.status, self.dark_since = "up", None
         return fell
 
     def failed(self, at: int, now: float, reason: str, *, seconds: float = 0.0) -> bool:
@@ -209,11 +209,15 @@ class Balancer:
         """Put a server that was down on trial."""
         if self.servers[at].status == "down":
             self.servers[at].status = "trial"
-            self.dark_since = None
 
     def ready(self, now: float) -> set[int]:
         """Return the servers that are used and not paused."""
         return {at for at, one in enumerate(self.servers) if one.used and one.paused_until <= now}
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight, at all servers."""
+        return sum(one.in_flight for one in self.servers)
 
     @property
     def all_refused(self) -> bool:
@@ -235,7 +239,7 @@ class Balancer:
         return True
 
     def _look_for_dark(self, now: float) -> None:
-        if self.dark_since is None and not any(one.used for one in self.servers):
+        if self.dark_since is None and not any(one.status == "up" for one in self.servers):
             self.dark_since = now
 
 

@@ -47,6 +47,7 @@ class ManyWorkers(Workers):
             give: Stores replies.
         """
         super().__init__(servers.engines[0], pools[0], take, give)
+        self.timeout = servers.engines[0].timeout
         self.servers, self.balancer, self.pools = servers, servers.balancer, pools
         self.all_attempts = [Attempts(engine, http) for engine, http in zip(servers.engines, pools, strict=True)]
         most = servers.concurrency()
@@ -115,23 +116,29 @@ class ManyWorkers(Workers):
             if at is not None:
                 self._wake_next(at)  # there may be room for more
                 return at
-            dark, patience = self.balancer.dark_since, self._patience()
-            if self.balancer.all_refused or (dark is not None and now - dark >= patience):
+            left = self._patience_left(now)
+            if self.balancer.all_refused or left <= 0:
                 raise self.servers.none_left()
-            left = inf if dark is None else dark + patience - now
             one = _Waiting(prompt, avoid, self.loop.create_future())
             self.waiting.append(one)
             await asyncio.wait([one.future], timeout=min(LOOK_AGAIN, left, self.balancer.next_change(now)) + 0.001)
             if not one.future.done():
                 self.waiting.remove(one)
 
-    def _patience(self) -> float:
-        """Return the seconds that are waited for while no server is there: as long as a single one is waited for."""
-        engine = self.engine
+    def _patience_left(self, now: float) -> float:
+        """Return the seconds that a server is waited for still, as long in all as a single one is waited for.
+
+        While one that is on trial writes an answer, that may take until the time of the request is up.
+        """
+        engine, dark = self.engine, self.balancer.dark_since
+        if dark is None:
+            return inf
+        patience = engine.PATIENCE
         known = zip(self.servers.engines, self.balancer.servers, strict=True)
-        if not any(one.reached and server.status != "refused" for one, server in known):
-            return engine.PATIENCE
-        return sum(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 30)) for tries in range(engine.retries)) / 2
+        if any(one.reached and server.status != "refused" for one, server in known):
+            waits = (min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 30)) for tries in range(engine.retries))
+            patience = sum(waits) / 2
+        return dark + patience + (self.timeout if self.balancer.in_flight else 0.0) - now
 
     async def _attempt(self, at: int, asked: list[Request]) -> tuple[str, Outcome | Failure]:
         """Ask one server, and tell the balancer how it went."""
