@@ -35,6 +35,20 @@ def test_what_changes_a_servers_answers_changes_the_identity():
     assert len({plain, identity(extra_body={"a": 1}), identity(extra_body={"a": 1}, send_reasoning=True)}) == 3
 
 
+def test_the_identity_is_all_servers_in_whatever_order():
+    def identity(base_url):
+        return resolve_model(
+            "a", Model.model_validate({"engine": "openai", "model": "m", "base_url": base_url})
+        ).identity
+
+    assert identity("http://h:1/v1") == identity(["http://h:1"]) == "m@h:1"
+    several = identity(["http://h:1/v1", "https://g/x/v1/"])
+    assert several == identity(["https://g/x", "http://h:1"]) and several.startswith("m@servers:")
+    assert (
+        len({several, identity(["http://h:1", "http://g/y"]), identity(["http://h:1", "http://g/x", "http://f"])}) == 3
+    )
+
+
 def refused(recipe_or_text, tmp_path):
     """The one line that a recipe's mistake gets."""
     with pytest.raises(UserError) as error:

@@ -133,7 +133,7 @@ def test_all_servers_die_and_the_run_goes_on_later(stubs, whole, tmp_path):
     assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (ROWS * SAMPLES - had, had)
 
 
-def test_the_order_of_the_list_and_its_length_of_one_are_no_matter(stubs, tmp_path):
+def test_the_order_of_the_list_and_a_list_of_one_are_no_matter(stubs, tmp_path):
     """Without the setting ``identity``, which names the model whatever its servers are."""
     texts = {
         "one": f'base_url: "{stubs[0].url}"',

@@ -93,7 +93,7 @@ def test_a_prompt_leaves_a_server_that_is_clearly_busier():
     assert balancer.pick(1, 0.0) == 1 - home
 
 
-def test_a_prompt_waits_for_its_server_and_not_for_one_that_is_clearly_busier():
+def test_a_prompt_waits_for_its_server_unless_it_is_much_busier():
     balancer = Balancer([4, 4])
     home = balancer.pick(1, 0.0) or 0
     picked = [balancer.pick(number, 0.0) for number in range(2, 9)]
@@ -130,7 +130,7 @@ def test_a_trial_is_one_request_and_an_answer_ends_it():
     assert [balancer.pick(n, 1.0) for n in range(2)] == [0, 0]
 
 
-def test_rests_double_up_to_a_bound_and_begin_anew_after_an_answer():
+def test_rests_double_up_to_a_bound_until_a_good_answer():
     balancer, rests = Balancer([1]), []
     for _ in range(12):
         balancer.failed(0, 0.0, "HTTP 500")

@@ -300,7 +300,7 @@ def test_servers_that_all_go_away_lose_no_answer(short_rests):
     assert 20 <= len(desk.replies) < 40 and not any(reply.error for reply in desk.replies.values())
 
 
-def test_what_is_known_of_servers_stays_from_one_call_to_the_next(four):
+def test_what_is_known_of_servers_stays_for_the_next_call(four):
     with closed() as nobody:
         said, made = Said(), None
         made = engine([nobody, four[0].url], said)
