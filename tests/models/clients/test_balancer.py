@@ -170,6 +170,17 @@ def test_a_wave_of_refusals_is_one_pause():
     assert balancer.servers[0].paused_until == 1.2
 
 
+def test_servers_that_are_down_are_waited_for_anew_in_the_next_call():
+    balancer = Balancer([1])
+    balancer.unreachable(0, 10.0, "refused")
+    assert (balancer.dark_since, balancer.servers[0].until) == (10.0, 10.25)
+    balancer.begin(500.0)
+    assert (balancer.dark_since, balancer.servers[0].until) == (500.0, 10.25)
+    balancer.still_down(0, 500.0, "refused")
+    balancer.begin(500.1)
+    assert balancer.servers[0].until == 500.1
+
+
 def test_it_does_not_remember_every_prompt():
     balancer = Balancer([1])
     for prompt in range(MOST_HOMES + 5):

@@ -116,7 +116,8 @@ def test_the_samples_of_a_prompt_share_a_server():
         servers = [stack.enter_context(Scripted(script)) for script in scripts]
         answered(urls(servers), groups(20, n=4), choices=2, concurrency=4)
     assert len(where) == 20 and all(len(places) == 4 for places in where.values())
-    assert sum(len(set(places)) == 1 for places in where.values()) >= 18  # the last ones may go where nobody waits
+    # All but the last ones, which go where nobody waits; by chance it would be a third.
+    assert sum(len(set(places)) == 1 for places in where.values()) >= 14
     assert len({places[0] for places in where.values()}) == 3
 
 

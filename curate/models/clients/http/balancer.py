@@ -80,6 +80,12 @@ class Balancer:
         self.homes: OrderedDict[int, int] = OrderedDict()  # prompt -> the server that has last seen it
         self.dark_since: float | None = None
 
+    def begin(self, now: float) -> None:
+        """Begin to ask, at first or once more: what is down is looked at now, and waited for anew."""
+        self.dark_since = None if self.dark_since is None else now
+        for server in self.servers:
+            server.until = min(server.until, now)
+
     def pick(self, prompt: int, now: float, avoid: Collection[int] = ()) -> int | None:
         """Return the server that gets a request, counted as in flight there.
 
@@ -209,6 +215,10 @@ class Balancer:
         """Put a server that was down on trial."""
         if self.servers[at].status == "down":
             self.servers[at].status = "trial"
+
+    def used(self) -> set[int]:
+        """Return the servers that are used, paused ones too."""
+        return {at for at, one in enumerate(self.servers) if one.used}
 
     def ready(self, now: float) -> set[int]:
         """Return the servers that are used and not paused."""

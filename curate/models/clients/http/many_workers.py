@@ -50,8 +50,7 @@ class ManyWorkers(Workers):
         self.timeout = servers.engines[0].timeout
         self.servers, self.balancer, self.pools = servers, servers.balancer, pools
         self.all_attempts = [Attempts(engine, http) for engine, http in zip(servers.engines, pools, strict=True)]
-        most = servers.concurrency()
-        self.count = most + len(pools) + min(most // 4, MOST_WAITING)
+        self.count = servers.concurrency(MOST_WAITING)
         self.waiting: list[_Waiting] = []  # the one that waits longest first
         self.looking: set[asyncio.Task[None]] = set()  # a task for each server that is down
 
@@ -68,6 +67,7 @@ class ManyWorkers(Workers):
     async def _look_at_all(self) -> None:
         """Look at servers that were not looked at yet, and go on looking at those that are down."""
         servers = self.servers
+        self.balancer.begin(self.loop.time())
         if not servers.seen:
             servers.seen = await looks(self.pools, servers.urls)
             missing = [at for at, seen in enumerate(servers.seen) if seen.unreachable and not self._has_died(at)]
@@ -97,14 +97,13 @@ class ManyWorkers(Workers):
             avoid.add(at)
             if outcome.unreachable:
                 continue
-            everywhere = avoid >= self.balancer.ready(self.loop.time())
-            if outcome.throttled and not everywhere:
-                continue
+            if outcome.throttled and not avoid >= self.balancer.used():
+                continue  # that a server is busy is a failure once all are
             tally.add(outcome, self.servers.answered())
             if tally.used_up(self.engine.retries):
                 self._give_up(asked, f"{self.engine.model} at {url}: {outcome.reason}", tally.tries, outcome)
                 return []
-            if everywhere:
+            if avoid >= self.balancer.ready(self.loop.time()):
                 avoid.clear()
                 await asyncio.sleep(back_off(tally.tries))
 

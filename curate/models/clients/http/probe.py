@@ -10,6 +10,7 @@ from curate.models.clients.http.complaint import UNREADABLE
 from curate.models.clients.http.transport import bounded, describe
 
 FIRST_SECONDS, SECONDS = 3.0, 10.0  # that a look may take: the first, which a run waits for, and later ones
+LARGEST_LIST = 1 << 20  # bytes of a list of models
 
 
 class Seen(NamedTuple):
@@ -24,7 +25,9 @@ async def look(http: aiohttp.ClientSession, base_url: str, seconds: float = SECO
     limit = aiohttp.ClientTimeout(total=seconds, sock_connect=seconds / 2)
     try:
         async with http.get(f"{base_url.rstrip('/')}/models", allow_redirects=False, timeout=limit) as response:
-            return Seen(models=_names(await bounded(response) or b"") if response.status == 200 else frozenset())
+            return Seen(
+                models=_names(await bounded(response, LARGEST_LIST) or b"") if response.status == 200 else frozenset()
+            )
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Seen(f"cannot connect ({describe(error)})")
     except (aiohttp.ClientError, OSError, TimeoutError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from curate.models.clients.http.balancer import Balancer
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.probe import Seen
-from schemas.errors import UserError
+from schemas.errors import UserError, printable
 from schemas.progress import Progress
 from schemas.requests import Reply
 
@@ -38,9 +38,16 @@ class Servers:
         self.lines: Counter[int] = Counter()  # what was said of each
         self.right: set[int] = set()  # those that have answered by the name that was asked for
 
-    def concurrency(self) -> int:
-        """Return how many requests may be in flight at all servers together; say so where files bound it."""
-        wanted = min(sum(engine.concurrency for engine in self.engines), MOST_IN_FLIGHT)
+    def concurrency(self, waiting: int) -> int:
+        """Return how many requests to have at hand: those in flight at all servers, and some that wait for one.
+
+        Where the files that a process may have open bound that, it is said, once the bound cannot be raised.
+
+        Args:
+            waiting: How many may wait at most; fewer where few are in flight.
+        """
+        total = sum(engine.concurrency for engine in self.engines)
+        wanted = min(total + len(self.engines) + min(total // 4, waiting), MOST_IN_FLIGHT)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if resource.RLIM_INFINITY in (soft, wanted) or soft >= wanted + OTHER_FILES:
             return wanted
@@ -64,7 +71,7 @@ class Servers:
             if reply.error is None and reply.answered_by is None:
                 self.right.add(at)
             elif reply.answered_by is not None and self.right - {at}:
-                return f"answers as {reply.answered_by[:80]!r}, the others as {self.engines[at].model!r}"
+                return f"answers as {printable(reply.answered_by)[:80]!r}, the others as {self.engines[at].model!r}"
         return ""
 
     def say(self, at: int, what: str) -> None:

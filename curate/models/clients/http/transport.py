@@ -95,14 +95,15 @@ async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | F
         return Failure(f"the connection was lost ({describe(error)})", guess)
 
 
-async def bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body of a response, or None if it is larger than any reply could be."""
+async def bounded(response: aiohttp.ClientResponse, most: int | None = None) -> bytes | None:
+    """Return the body of a response, or None if it has more bytes: by default more than any reply could have."""
+    most = LARGEST_REPLY if most is None else most
     if response.content_length is not None and "Content-Encoding" not in response.headers:
-        return await response.read() if response.content_length <= LARGEST_REPLY else None
+        return await response.read() if response.content_length <= most else None
     parts, size = [], 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > LARGEST_REPLY:
+        if size > most:
             return None
         parts.append(part)
     return b"".join(parts)
