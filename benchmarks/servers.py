@@ -1,6 +1,6 @@
-"""Requests a second with four servers, beside one: ``python -m benchmarks.servers 400``.
+"""Requests a second with four servers, beside one: ``python -m benchmarks.servers 512``.
 
-Each stub server answers after a quarter of a second and gets 16 requests at once, so that the servers, and not this
+Each stub server answers after half a second and gets 16 requests at once, so that the servers, and not this
 process, are what takes the time. The whole engine is measured, with the look at each server at its start.
 """
 
@@ -16,10 +16,10 @@ from schemas.progress import Progress
 from schemas.requests import Reply, Request, Spent
 from tests.stub_server import Stub
 
-CONCURRENCY, DELAY, SERVERS, TIMES = 16, 0.25, 4, 3
+CONCURRENCY, DELAY, SERVERS, TIMES = 16, 0.5, 4, 3
 
 
-def measure(count: int = 640) -> list[Row]:
+def measure(count: int = 512) -> list[Row]:
     """Medians of 3, taking turns."""
     with contextlib.ExitStack() as stack:
         urls = [stack.enter_context(Stub(delay=DELAY)).url for _ in range(SERVERS)]
@@ -52,5 +52,5 @@ def rate(urls: list[str], asked: list[Request]) -> float:
 
 
 if __name__ == "__main__":
-    (row,) = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 640)
+    (row,) = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 512)
     print(f"{row.name}: {row.figure:.0f} {row.unit}, {row.peer} {row.peer_figure:.0f}: {row.ratio:.2f} times")

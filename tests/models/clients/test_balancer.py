@@ -170,7 +170,7 @@ def test_a_wave_of_refusals_is_one_pause():
     assert balancer.servers[0].paused_until == 1.2
 
 
-def test_servers_that_are_down_are_waited_for_anew_in_the_next_call():
+def test_servers_that_are_down_are_waited_for_anew():
     balancer = Balancer([1])
     balancer.unreachable(0, 10.0, "refused")
     assert (balancer.dark_since, balancer.servers[0].until) == (10.0, 10.25)
