@@ -141,10 +141,11 @@ def test_the_order_of_the_list_and_a_list_of_one_are_no_matter(stubs, tmp_path):
         "two": f'base_url: ["{stubs[0].url}", "{stubs[1].url}"]',
         "turned": f'base_url: ["{stubs[1].url}", "{stubs[0].url}"]',
     }
+    texts["moved"] = f'{texts["two"]}, identity: "big@{stubs[0].url[7:-3]}"'  # to go on with the replies of the first
     requests = {}
     for name, setting in texts.items():
-        store = Store(tmp_path / ("one" if name in ("one", "list") else "two"))
+        store = Store(tmp_path / ("two" if name in ("two", "turned") else "one"))
         models = f"\n  a: {{engine: openai, {setting}, model: big}}\n"
         run(served(tmp_path, "", rows=3, models=models), store)
         requests[name] = last_run(store)["requests"]
-    assert requests == {"one": 12, "list": 0, "two": 12, "turned": 0}
+    assert requests == {"one": 12, "list": 0, "two": 12, "turned": 0, "moved": 0}
