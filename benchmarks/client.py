@@ -25,8 +25,7 @@ HOW = Sampling(temperature=1.0, max_tokens=32)
 def measure(count: int = 10_000) -> list[Row]:
     """Medians of 3, taking turns."""
     with Stub(delay=DELAY) as stub:
-        prompts = [f"Question {i}: what is {i} times {i + 1}?" for i in range(count)]
-        asked = [make_request("stub", json.dumps([{"role": "user", "content": p}]), None, HOW, 0) for p in prompts]
+        prompts, asked = _prompts(count), asked_prompts(count)
         ours, peer = medians(
             lambda: _engine(stub.url, asked), lambda: _official(stub.url, prompts), times=TIMES, warm=False
         )
@@ -40,6 +39,16 @@ def measure(count: int = 10_000) -> list[Row]:
             peer,
         )
     ]
+
+
+def _prompts(count: int) -> list[str]:
+    return [f"Question {i}: what is {i} times {i + 1}?" for i in range(count)]
+
+
+def asked_prompts(count: int) -> list[Request]:
+    """Return requests for so many short prompts."""
+    texts = _prompts(count)
+    return [make_request("stub", json.dumps([{"role": "user", "content": text}]), None, HOW, 0) for text in texts]
 
 
 def _engine(url: str, asked: list[Request]) -> float:

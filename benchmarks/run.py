@@ -20,6 +20,7 @@ NAMES = (
     "decoding",
     "reading",
     "client",
+    "servers",
     "generate",
     "select",
     "scorers",

@@ -14,6 +14,7 @@ from cli.token_preview import MOST_ROWS, refuse_without_template, show_previews
 from curate.api.run import Plan, plan
 from curate.models.budget import Budget
 from curate.models.chat.chat import chat_for
+from curate.models.clients.http.settings import base_urls
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
@@ -149,7 +150,7 @@ def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
         ref = found.state.model(name, "")
         here = (
-            f"at {ref.setting('base_url')}"
+            f"at {', '.join(base_urls(dict(ref.settings)))}"
             if engine_of(ref).remote
             else "on this machine"
             if local_folder(ref)

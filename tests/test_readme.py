@@ -92,6 +92,21 @@ def test_openai(tmp_path):
 
 
 @pytest.mark.slow
+def test_several_servers(tmp_path):
+    text = text_of(ENGINES).split("## Several servers of one model")[1]
+    first, second = [line for line in shell_lines(text) if line.startswith("gristmill ")]
+    with Stub() as one, Stub() as other, Stub() as cheap:
+        follow(tmp_path, first)
+        recipe = (tmp_path / "distill.yaml").read_text(encoding="utf-8")
+        (tmp_path / "distill.yaml").write_text(recipe.replace("127.0.0.1:8001", cheap.url.split("/")[2]))
+        for port, stub in ((8000, one), (8002, other)):
+            second = second.replace(f"127.0.0.1:{port}", stub.url.split("/")[2])
+        said = follow(tmp_path, second)
+        assert one.stats()["requests"] > 0 and other.stats()["requests"] > 0
+    assert f"models.strong: requests by server: {one.url} answered " in said
+
+
+@pytest.mark.slow
 @BUILT_IN
 def test_transformers(tmp_path):
     first, second = section("transformers")

@@ -130,13 +130,14 @@ def _settings(overrides: list[str]) -> dict[str, Any]:
 
 
 def _name_hosts(settings: dict[str, Any], pairs: list[str]) -> None:
-    """Name hosts for keys: those of ``--allow-key``, and the one of a server that ``--set`` names with its key."""
-    url, variable = settings.get("base_url"), settings.get("api_key_env")
+    """Name hosts for keys: those of ``--allow-key``, and those of servers that ``--set`` names with their key."""
+    variable = settings.get("api_key_env")
     if not pairs and variable is None:
         return
+    from curate.models.clients.http.settings import base_urls
     from curate.models.key_hosts import host_pair, name_hosts
 
-    name_hosts([*pairs, *host_pair(variable, url)])
+    name_hosts([*pairs, *(pair for url in base_urls(settings) for pair in host_pair(variable, url))])
 
 
 def _system_text(system: str) -> str:
@@ -158,7 +159,9 @@ def _system_text(system: str) -> str:
 
 def _described(name: str, ref: "ModelRef") -> str:
     """Return where a model comes from, in a few words; empty where its name says it."""
-    at = ref.setting("base_url")
+    from curate.models.clients.http.settings import base_urls
+
+    at = "".join(base_urls(dict(ref.settings))[:1])  # of several servers, the first is asked
     base = ref.short_name.split(">")[0].rsplit("/", 1)[-1]
     described = f"{ref.location} at {at}" if at else f"{base} with an adapter" if ref.adapters else base
     return "" if described == name else described

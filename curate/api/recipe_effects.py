@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.api.recipe_code import step_names
+from curate.models.clients.http.settings import base_urls
 from curate.models.engine import find_engine
 from curate.models.key_hosts import is_this_machine, key_refusal, shown_host
 from curate.models.weight_files import BUILT_IN
@@ -56,7 +57,9 @@ def _runs(recipe: Recipe) -> Iterator[Effect]:
     """Yield what is started: servers, sandboxes, further processes."""
     for name, model in recipe.models.items():
         if model.engine == "vllm":
-            yield Effect(RUNS, f"a vLLM server on this machine, for models.{name}")
+            count = model.settings.get("servers", 1)
+            servers = "a vLLM server" if count == 1 else f"{count} vLLM servers"
+            yield Effect(RUNS, f"{servers} on this machine, for models.{name}")
     used = {name for name, _ in step_names(recipe)}
     for name in RUN_IN_SANDBOX:
         if name in used:
@@ -98,16 +101,16 @@ def _of_models(recipe: Recipe) -> Iterator[Effect]:
         if isinstance(template, str) and not any(mark in template for mark in JINJA):
             yield _file(template, folder)
         if find_engine(model.engine, recipe.where("models", name)).remote:
-            yield Effect(SENDS, _sent(name, model.settings))
+            for url in base_urls(model.settings) or [""]:
+                yield Effect(SENDS, _sent(name, url, model.settings.get("api_key_env")))
         elif (folder / Path(model.model).expanduser()).is_dir():
             yield _file(model.model, folder)
         elif model.model not in BUILT_IN:
             yield Effect(FETCHES, f"the model {model.model} of the hub, where it is not here yet")
 
 
-def _sent(name: str, settings: dict[str, Any]) -> str:
+def _sent(name: str, url: str, variable: str | None) -> str:
     """Return what is sent to a model behind a server, and to whom."""
-    url, variable = str(settings.get("base_url", "")), settings.get("api_key_env")
     try:
         here = ", which is this machine" if is_this_machine(url) else ""
         to, refused = f"{shown_host(url)}{here}", key_refusal(variable, url) if variable else ""

@@ -109,7 +109,8 @@ class Setting:
         """
         is_kind: bool = isinstance(value, self.kind)  # said so, as a check by isinstance would narrow ``value``
         if not is_kind or (isinstance(value, bool) and self.kind is not bool):
-            expected = KINDS[self.kind] if isinstance(self.kind, type) else "number"
+            kinds = (self.kind,) if isinstance(self.kind, type) else self.kind
+            expected = "number" if kinds == NUMBER else " or ".join(KINDS[kind] for kind in kinds)
             raise UserError(f"{place}: expected a {expected}, found {value!r}")
         if value == "":
             raise UserError(f"{place}: is empty")

@@ -14,7 +14,9 @@ models:
   local: {engine: openai, base_url: "http://127.0.0.1:8000/v1", model: m}
   plain: {engine: openai, base_url: "http://host.example:8000/v1", model: m}
   paid: {engine: openai, base_url: "https://api.openai.com/v1", model: m, api_key_env: OPENAI_API_KEY}
+  several: {engine: openai, base_url: ["http://127.0.0.1:8000/v1", "https://host.example/v1"], model: m}
   served: {engine: vllm, model: smollm2-135m}
+  four: {engine: vllm, model: smollm2-135m, servers: 4}
 prompts:
   - source: rows.jsonl
   - source: ../../private.jsonl
@@ -53,6 +55,7 @@ def found(tmp_path):
 def test_what_runs(found):
     assert found["runs"] == [
         "a vLLM server on this machine, for models.served",
+        "4 vLLM servers on this machine, for models.four",
         "programs that models write, in the sandbox (score: code)",
         "train.t in several processes (accelerate)",
     ]
@@ -84,6 +87,8 @@ def test_what_is_sent_and_to_whom(found):
         "the prompts of models.local to 127.0.0.1:8000, which is this machine",
         "the prompts of models.plain to host.example:8000 over plain http",
         "the prompts of models.paid to api.openai.com, with the key in OPENAI_API_KEY",
+        "the prompts of models.several to 127.0.0.1:8000, which is this machine",
+        "the prompts of models.several to host.example",
         "the figures of train.t to wandb",
         "the model of train.t to the hub (refused)",
     ]

@@ -35,6 +35,20 @@ def test_what_changes_a_servers_answers_changes_the_identity():
     assert len({plain, identity(extra_body={"a": 1}), identity(extra_body={"a": 1}, send_reasoning=True)}) == 3
 
 
+def test_the_identity_is_all_servers_in_whatever_order():
+    def identity(base_url):
+        return resolve_model(
+            "a", Model.model_validate({"engine": "openai", "model": "m", "base_url": base_url})
+        ).identity
+
+    assert identity("http://h:1/v1") == identity(["http://h:1"]) == "m@h:1"
+    several = identity(["http://h:1/v1", "https://g/x/v1/"])
+    assert several == identity(["https://g/x", "http://h:1"]) and several.startswith("m@servers:")
+    assert (
+        len({several, identity(["http://h:1", "http://g/y"]), identity(["http://h:1", "http://g/x", "http://f"])}) == 3
+    )
+
+
 def refused(recipe_or_text, tmp_path):
     """The one line that a recipe's mistake gets."""
     with pytest.raises(UserError) as error:
@@ -99,7 +113,18 @@ def test_a_wrong_setting_of_a_model_is_one_line_with_its_place(tmp_path, setting
         ("{engine: openai, model: big}", "a: the engine 'openai' needs base_url"),
         ("{engine: openai, base_url: localhost, model: big}", "a.base_url: expected an address such as"),
         ("{engine: openai, base_url: 'ftp://x/v1', model: big}", "a.base_url: expected an address such as"),
-        ("{engine: openai, base_url: 5, model: big}", "a.base_url: expected a text, found 5"),
+        ("{engine: openai, base_url: 5, model: big}", "a.base_url: expected a text or list, found 5"),
+        ("{engine: openai, base_url: [], model: big}", "a.base_url: expected 1 to 256 addresses, found 0"),
+        ("{engine: openai, base_url: ['http://h/v1', 5], model: big}", "a.base_url: expected a list of texts, found 5"),
+        ("{engine: openai, base_url: ['http://h/v1', ''], model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: ['http://h/v1', 'http://H'], model: big}", "names the server http://h/v1 twice"),
+        ("{engine: openai, base_url: ['http://h/v1', 'http://a:b@g'], model: big}", "holds a name, a password"),
+        (
+            f"{{engine: openai, base_url: {[f'http://h:{port}' for port in range(1, 258)]}, model: big}}",
+            "a.base_url: expected 1 to 256 addresses, found 257",
+        ),
+        ("{engine: vllm, model: smollm2-135m, servers: 0}", "a.servers: 0 is out of range"),
+        ("{engine: vllm, model: smollm2-135m, servers: 65}", "a.servers: 65 is out of range, it is at most 64"),
         ("{engine: openai, base_url: 'http://h:abc/v1', model: big}", "a.base_url: expected an address such as"),
         ("{engine: openai, base_url: 'http://h:99999/v1', model: big}", "a.base_url: expected an address such as"),
         ("{engine: openai, base_url: 'http://[::1/v1', model: big}", "a.base_url: expected an address such as"),

@@ -14,7 +14,7 @@ from tests.models.clients.openai_desk import groups, refused
 HOST = "https://host.example/v1"
 RECIPE = """
 name: r
-models: {{teacher: {{engine: openai, base_url: '{url}', model: m, api_key_env: MY_KEY}}}}
+models: {{teacher: {{engine: openai, base_url: {url}, model: m, api_key_env: MY_KEY}}}}
 prompts: [{{source: rows.jsonl}}]
 completions: [{{generate: {{use: sample, model: teacher, n: 1}}}}]
 datasets: {{sft: {{type: sft, select: all}}}}
@@ -56,8 +56,9 @@ class Recorder:
 
 
 def recipe(folder, url):
+    """The folder, with a recipe in it; ``url`` may be a list."""
     (folder / "rows.jsonl").write_text(json.dumps({"prompt": "Name a river."}) + "\n")
-    (folder / "r.yaml").write_text(RECIPE.format(url=url))
+    (folder / "r.yaml").write_text(RECIPE.format(url=json.dumps(url)))
     return folder
 
 
@@ -134,6 +135,21 @@ def test_check_and_run_say_where_a_key_would_go(tmp_path, monkeypatch):
     assert done.code == 0 and "not yet" not in done.out
     said = mistake(call(recipe(tmp_path, "http://host.example/v1"), "check", "r.yaml"))
     assert said.startswith("r.yaml:3: teacher.api_key_env: MY_KEY would be sent to host.example over plain http")
+
+
+def test_each_host_of_a_list_needs_a_permission_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    folder = recipe(tmp_path, [HOST, "https://other.example/v1", "http://127.0.0.1:9/v1"])
+    done = call(folder, "check", "r.yaml", "--allow-key", "MY_KEY=host.example")
+    sent = [line for line in done.out.splitlines() if "sends" in line]
+    assert ["not yet" in line for line in sent] == [False, True, False] and "other.example" in sent[1]
+    said = mistake(call(folder, "run", "r.yaml", "--allow-key", "MY_KEY=host.example"))
+    assert said.startswith("models.teacher: api_key_env: MY_KEY would be sent to other.example, which you did not name")
+    said = mistake(call(recipe(tmp_path, [HOST, "http://other.example/v1"]), "check", "r.yaml"))
+    assert "MY_KEY would be sent to other.example over plain http" in said
+    settings = ["engine=openai", f"base_url=[{HOST}, https://other.example/v1]", "api_key_env=UNSET_KEY"]
+    said = mistake(call(tmp_path, "chat", "m", *(part for one in settings for part in ("--set", one))))
+    assert said.startswith("models.m: the environment variable UNSET_KEY, which api_key_env names, is not set; ")
 
 
 @pytest.mark.slow

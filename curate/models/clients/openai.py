@@ -7,18 +7,28 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
+from curate.models.clients.http.settings import (
+    BASE_URL,
+    HTTP_SETTINGS,
+    MOST_SERVERS,
+    base_urls,
+    check_body_settings,
+    check_texts,
+)
 from curate.models.engine import Engine, EngineSpec, Setting, Streamer
 from curate.models.key_hosts import is_this_machine, key_refusal
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
+from schemas.ids import fingerprint
 from schemas.progress import Progress
 from schemas.recipe import Model
 
-BASE_URL = Setting("base_url", str, "the server's address, such as http://127.0.0.1:8000/v1; required")
+if TYPE_CHECKING:
+    from curate.models.clients.http.chat import ChatEngine
+
 API_KEY_ENV = Setting("api_key_env", str, "the environment variable that holds the key; none")
 LABELS = Setting("labels", list, "all labels of a classifier, in the order of its outputs")
 
@@ -26,12 +36,12 @@ LABELS = Setting("labels", list, "all labels of a classifier, in the order of it
 def api_key(ref: ModelRef) -> str | None:
     """Return the key in the environment variable that the recipe names, or None where it names none.
 
-    Raises ``UserError`` if the key may not be sent to the server (``curate.models.key_hosts``), or is not set.
+    Raises ``UserError`` if the key may not be sent to each of the servers (``curate.models.key_hosts``), or is not set.
     """
     variable = API_KEY_ENV.of(ref)
     if variable is None:
         return None
-    refused = key_refusal(variable, BASE_URL.of(ref))
+    refused = next(filter(None, (key_refusal(variable, url) for url in _urls(ref))), "")
     if refused:
         raise UserError(f"models.{ref.name}: api_key_env: {refused}")
     if not os.environ.get(variable):
@@ -43,10 +53,24 @@ def api_key(ref: ModelRef) -> str | None:
 
 
 def _resolve(name: str, model: Model, folder: Path) -> ModelRef:
-    """Return the model behind a server: its name and the server's address are its identity."""
-    url = urlsplit(model.settings["base_url"])
-    identity = f"{model.model}@{url.netloc}{url.path.rstrip('/').removesuffix('/v1')}"
+    """Return the model behind a server: its name and the server's address are its identity.
+
+    Of several servers it is all addresses, in whatever order.
+    """
+    places = sorted(_place(url) for url in base_urls(model.settings))
+    where = places[0] if len(places) == 1 else f"servers:{fingerprint(places)[:16]}"
+    identity = f"{model.model}@{where}"
     return ModelRef(name, identity, model.model, model.engine, settings=tuple(sorted(model.settings.items())))
+
+
+def _place(url: str) -> str:
+    """Return the host, the port and the path of an address, which tell servers apart."""
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
+def _urls(ref: ModelRef) -> list[str]:
+    return base_urls(dict(ref.settings))
 
 
 def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
@@ -60,7 +84,21 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
     check_texts(name, "labels", settings, where)
     if "base_url" not in settings:
         raise UserError(f"{where}: {name}: the engine 'openai' needs base_url, such as http://127.0.0.1:8000/v1")
-    address = settings["base_url"]
+    check_texts(name, "base_url", settings if isinstance(settings["base_url"], list) else {}, where)
+    urls = base_urls(settings)
+    if not 0 < len(urls) <= MOST_SERVERS:
+        raise UserError(f"{where}: {name}.base_url: expected 1 to {MOST_SERVERS} addresses, found {len(urls):,}")
+    for url in urls:
+        _check_address(name, url, variable, where)
+    places = [_place(url).lower() for url in urls]
+    twice = next((url for url, place in zip(urls, places, strict=True) if places.count(place) > 1), None)
+    if twice is not None:
+        raise UserError(f"{where}: {name}.base_url: names the server {twice} twice")
+    check_body_settings(name, settings, where)
+
+
+def _check_address(name: str, address: str, variable: str | None, where: str) -> None:
+    """Raise ``UserError`` for what is no server's address, holds a secret, or may not be sent the key."""
     if set("@?#") & set(address):
         raise UserError(
             f"{where}: {name}.base_url: holds a name, a password or a query; put a key into an environment "
@@ -72,7 +110,6 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
         )
     if variable is not None and urlsplit(address).scheme != "https" and not is_this_machine(address):
         raise UserError(f"{where}: {name}.api_key_env: {key_refusal(variable, address)}")
-    check_body_settings(name, settings, where)
 
 
 def _is_address(text: str) -> bool:
@@ -87,20 +124,29 @@ def _is_address(text: str) -> bool:
 def _start_chat(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.http.chat import ChatEngine
 
-    return ChatEngine(ref, progress, BASE_URL.of(ref), api_key(ref))
+    key = api_key(ref)
+    return _start([ChatEngine(ref, progress, url, key) for url in _urls(ref)], progress)
 
 
 def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
     from curate.models.clients.http.chat import ChatEngine
     from curate.models.clients.http.stream import HttpStreamer
 
-    return HttpStreamer(ChatEngine(ref, progress, BASE_URL.of(ref), api_key(ref)))
+    return HttpStreamer(ChatEngine(ref, progress, _urls(ref)[0], api_key(ref)))
 
 
 def _start_classify(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.http.classify import ClassifyEngine
 
-    return ClassifyEngine(ref, progress, BASE_URL.of(ref), api_key(ref), labels=LABELS.of(ref))
+    key, labels = api_key(ref), LABELS.of(ref)
+    return _start([ClassifyEngine(ref, progress, url, key, labels=labels) for url in _urls(ref)], progress)
+
+
+def _start(engines: "list[ChatEngine]", progress: Progress) -> Engine:
+    """Return the engine of one server, or one that shares the requests out among several."""
+    from curate.models.clients.http.many_servers import ManyServers
+
+    return engines[0] if len(engines) == 1 else ManyServers(engines, progress)
 
 
 def _check_key(ref: ModelRef) -> None:

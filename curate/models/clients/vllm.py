@@ -20,6 +20,7 @@ from schemas.progress import Progress
 
 PYTHON = Setting("python", str, "the Python that has vLLM; .venv-vllm/bin/python, else this one")
 ARGS = Setting("args", list, "further arguments of vLLM's server; none")
+SERVERS = Setting("servers", int, "servers to start, each on GPUs (or cores) of its own", 1, above_zero=True, most=64)
 START_TIMEOUT = Setting("start_timeout", NUMBER, "seconds that the server may take to start", 900, above_zero=True)
 # Arguments of vLLM's server that gristmill sets.
 RESERVED_ARGUMENTS = ("--model", "--runner", "--served-model-name", "--host", "--port", "--api-key")
@@ -41,8 +42,9 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
 
 def _start_chat(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.vllm_server.chat import VllmChatEngine
+    from curate.models.clients.vllm_server.many import start_servers
 
-    return VllmChatEngine(ref, progress)
+    return start_servers(VllmChatEngine, ref, progress)
 
 
 def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
@@ -55,14 +57,15 @@ def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
 
 def _start_classify(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.vllm_server.classify import VllmClassifyEngine
+    from curate.models.clients.vllm_server.many import start_servers
 
-    return VllmClassifyEngine(ref, progress)
+    return start_servers(VllmClassifyEngine, ref, progress)
 
 
 SPEC = EngineSpec(
     tasks={"generate": _start_chat, "reward": _start_classify},
     resolve=resolve_weights,
-    settings=(PYTHON, ARGS, START_TIMEOUT, TRUST_REMOTE_CODE, CHAT_TEMPLATE, *HTTP_SETTINGS),
+    settings=(PYTHON, ARGS, SERVERS, START_TIMEOUT, TRUST_REMOTE_CODE, CHAT_TEMPLATE, *HTTP_SETTINGS),
     check=_check,
     streamer=_start_stream,
     response_format=True,

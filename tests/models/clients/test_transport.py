@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import Awaitable, Callable
 
 import aiohttp
+import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from curate.models.clients.http import transport
-from curate.models.clients.http.transport import Answer, Failure, post, session
+from curate.models.clients.http.transport import Answer, Failure, post, session, watched_socket
 
 
 def posted(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], scheme="http"):
@@ -66,3 +68,12 @@ def test_an_unknown_host_name_is_said_without_its_key():
     key = ConnectionKey("no.such.host", 443, True, True, None, None, None)
     error = aiohttp.ClientConnectorDNSError(key, OSError(errno.ENOENT, "Name or service not known"))
     assert transport.describe(error) == "the host name is not known"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system has no such option")
+def test_a_machine_that_is_gone_without_a_word_is_noticed():
+    with watched_socket(socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)[0]) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        idle, every, count = (made.getsockopt(socket.IPPROTO_TCP, name) for name in names)
+    assert idle + every * count <= 60

@@ -21,7 +21,11 @@ OPTIONAL = (
     "response_format",
 )
 
-CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True, most=10_000)
+BASE_URL = Setting(
+    "base_url", (str, list), "the server's address, such as http://127.0.0.1:8000/v1, or a list of several; required"
+)
+MOST_SERVERS = 256
+CONCURRENCY = Setting("concurrency", int, "requests in flight at each server at most", 64, above_zero=True, most=10_000)
 CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True, most=10_000)
 TIMEOUT = Setting("timeout", NUMBER, "seconds that a reply may take", 600, above_zero=True)
 RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8, most=1_000)
@@ -67,6 +71,12 @@ RESERVED_KEYS = (
     "input",
     "use_activation",
 )
+
+
+def base_urls(settings: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of a model's servers: those of a list, or the one; none where the setting is missing."""
+    given = settings.get("base_url", [])
+    return [given] if isinstance(given, str) else [one for one in given if isinstance(one, str)]
 
 
 def check_body_settings(name: str, settings: Mapping[str, Any], where: str) -> None:

@@ -1,5 +1,6 @@
 """Sends one HTTP request over a pool of connections, and tells the ways in which it can fail apart."""
 
+import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -12,6 +13,9 @@ from curate.models.clients.http.complaint import one_line
 LARGEST_REPLY = 64 << 20  # bytes
 # Servers (uvicorn's default: 5 s) close connections that are idle; one about to be closed must not be used again.
 IDLE = 4.0
+# A machine that is gone without a word (no power, no network) is noticed a minute after the last that it sent, not when
+# a request's time is up: the kernel asks for a sign of life after 30 s, then every 10 s, three times.
+SIGNS_OF_LIFE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
 class Answer(NamedTuple):
@@ -49,12 +53,24 @@ def session(base_url: str, headers: dict[str, str], timeout: float) -> aiohttp.C
         timeout: Seconds that a request may take.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ttl_dns_cache=300),
+        connector=aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=IDLE, ttl_dns_cache=300, socket_factory=watched_socket
+        ),
         timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(30, timeout)),
         headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=proxy_for(base_url),
     )
+
+
+def watched_socket(address: tuple) -> socket.socket:
+    """Return a socket for an address (as ``getaddrinfo`` gives it) that asks the other side for signs of life."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in SIGNS_OF_LIFE:
+        if hasattr(socket, name):  # macOS has other names
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | Failure:
@@ -79,14 +95,15 @@ async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | F
         return Failure(f"the connection was lost ({describe(error)})", guess)
 
 
-async def bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body of a response, or None if it is larger than any reply could be."""
+async def bounded(response: aiohttp.ClientResponse, most: int | None = None) -> bytes | None:
+    """Return the body of a response, or None if it has more bytes: by default more than any reply could have."""
+    most = LARGEST_REPLY if most is None else most
     if response.content_length is not None and "Content-Encoding" not in response.headers:
-        return await response.read() if response.content_length <= LARGEST_REPLY else None
+        return await response.read() if response.content_length <= most else None
     parts, size = [], 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > LARGEST_REPLY:
+        if size > most:
             return None
         parts.append(part)
     return b"".join(parts)

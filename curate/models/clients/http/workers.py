@@ -7,21 +7,41 @@ says what is sent and how a response is read.
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 import aiohttp
 
-from curate.models.clients.http.complaint import Complaint, complaint, one_line, status_in_body
-from curate.models.clients.http.limits import back_off, duration, retry_after
-from curate.models.clients.http.replies import Malformed
+from curate.models.clients.http.attempts import Attempts
+from curate.models.clients.http.limits import back_off
 from curate.models.clients.http.served_model import ServedModel
-from curate.models.clients.http.transport import Answer, Failure, post
-from curate.models.clients.http.verdict import about_prompt, lacks_feature, verdict
+from curate.models.clients.http.transport import Failure
 from schemas.errors import UserError
 from schemas.requests import NO_BUDGET, Give, Reply, Request, Spent, Take
 
 ODD_REPLIES = 2  # attempts at a reply that is odd each time: it is paid for, and will hardly change
-PROMPTS_FORBIDDEN = 3  # prompts that get a bare 403 before any is answered: then it is the key that is refused
-Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, samples that are still to be asked
+
+
+@dataclass
+class Tally:
+    """The failed attempts at one request; ``seen`` is how many requests were answered before the last one."""
+
+    seen: int
+    tries: int = 0
+    failures: int = 0
+    odd: int = 0
+
+    def add(self, failed: Failure, answered: int) -> bool:
+        """Count one; return whether other requests were answered since the last, given how many were so far."""
+        self.tries += 1
+        self.odd += failed.lasting
+        others_answered, self.seen = answered > self.seen, answered
+        # A server that refuses some requests and answers others is only busy: that is no failure.
+        self.failures += not (failed.throttled and others_answered)
+        return others_answered
+
+    def used_up(self, retries: int) -> bool:
+        """Return whether the request is given up."""
+        return self.failures > retries or self.odd >= ODD_REPLIES
 
 
 class Workers:
@@ -36,21 +56,21 @@ class Workers:
             take: Hands out requests.
             give: Stores replies.
         """
-        self.engine, self.http, self.take, self.give = engine, http, take, give
+        self.engine, self.take, self.give = engine, take, give
         self.queue: deque[list[Request]] = deque()
         self.in_flight = 0
         self.idle: deque[asyncio.Future[None]] = deque()
         self.loop = asyncio.get_running_loop()
         self.began = self.noted = self.loop.time()
         self.tokens = 0
-        self.waits_until, self.said_cap = self.began, False  # what was said of the waits that the server asks for
-        self.first_wave = 0  # requests in flight when the first bare 403 came
+        self.attempts = Attempts(engine, http)
+        self.count = engine.concurrency
 
     async def run(self) -> None:
         """Ask and give until nothing is left. Raises the first ``UserError`` of any worker, else the first error."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self.engine.concurrency):
+                for _ in range(self.count):
                     group.create_task(self._worker())
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
@@ -93,21 +113,12 @@ class Workers:
 
     async def _ask(self, asked: list[Request]) -> list[Request]:
         """Ask until there are replies, or there can be none. Return the samples that are still to be asked."""
-        engine, since = self.engine, self.loop.time()
-        seen, tries, failures, odd = engine.answered, 0, 0, 0
+        engine, since, tally = self.engine, self.loop.time(), Tally(self.engine.answered)
         while True:
-            url, body = engine.request_of(asked)
-            estimate = len(body) // 4 + engine.most_written(asked)
-            await engine.limits.enter(estimate)
-            outcome = await self._attempt(asked, url, body)
+            url, outcome = await self.attempts.make(asked)
             if not isinstance(outcome, Failure):
-                replies, spent, left = outcome
-                engine.limits.correct_tokens(estimate, spent.prompt_tokens + spent.completion_tokens)
-                self.give(replies, spent)
-                return left
-            engine.limits.correct_tokens(estimate, sum(outcome.billed or (0, 0)))
-            if outcome.billed and self.give([], Spent(1, *outcome.billed)) is False:
-                self.give([Reply(r.key, error=NO_BUDGET, transient=True) for r in asked], Spent())
+                return self._take_in(*outcome)
+            if self._ends_budget(asked, outcome):
                 return []
             if outcome.hopeless or (outcome.unreachable and not engine.reached):
                 if outcome.hopeless:
@@ -116,128 +127,41 @@ class Workers:
                     raise engine.error(f"{engine.base_url}: {outcome.reason}: is the server running?")
                 await asyncio.sleep(min(back_off(8), engine.PATIENCE / 10))
                 continue
-            tries += 1
-            odd += outcome.lasting
-            others_answered, seen = engine.answered > seen, engine.answered  # since the last attempt
-            # A server that refuses some requests and answers others is only busy: that is no failure.
-            failures += not (outcome.throttled and others_answered)
-            if failures > engine.retries or odd >= ODD_REPLIES:
-                self._give_up(asked, outcome, others_answered, tries, url)
+            others_answered = tally.add(outcome, engine.answered)
+            if tally.used_up(engine.retries):
+                if outcome.unreachable and not others_answered:
+                    raise engine.error(
+                        f"the server at {engine.base_url} has stopped answering ({outcome.reason}); the replies so "
+                        f"far are kept: start the server and run again"
+                    )
+                self._give_up(asked, f"{engine.model} at {url}: {outcome.reason}", tally.tries, outcome)
                 return []
-            await asyncio.sleep(max(back_off(tries), min(outcome.wait, engine.max_wait)))
+            await asyncio.sleep(max(back_off(tally.tries), min(outcome.wait, engine.max_wait)))
 
-    def _give_up(self, asked: list[Request], last: Failure, others_answered: bool, tries: int, url: str) -> None:
-        """Give errors for these samples; raise ``UserError`` if the server itself fails."""
+    def _take_in(self, replies: list[Reply], spent: Spent, left: list[Request]) -> list[Request]:
+        """Store replies; return the samples that are still to be asked."""
+        self._note(spent)
+        self.give(replies, spent)
+        return left
+
+    def _ends_budget(self, asked: list[Request], failed: Failure) -> bool:
+        """Count what a failed attempt may cost; return whether no budget is left for another."""
+        if not failed.billed or self.give([], Spent(1, *failed.billed)) is not False:
+            return False
+        self.give([Reply(r.key, error=NO_BUDGET, transient=True) for r in asked], Spent())
+        return True
+
+    def _give_up(self, asked: list[Request], what: str, tries: int, last: Failure) -> None:
+        """Give errors for these samples; raise ``UserError`` if nothing has been answered for long."""
         engine = self.engine
-        if last.unreachable and not others_answered:
-            raise engine.error(
-                f"the server at {engine.base_url} has stopped answering ({last.reason}); the replies so "
-                f"far are kept: start the server and run again"
-            )
         engine.fruitless += 1
-        text = engine.redact(f"{engine.model} at {url}: {last.reason} ({tries} attempts)")
+        text = engine.redact(f"{what} ({tries} attempts)")
         self.give([Reply(r.key, error=text, transient=not last.lasting) for r in asked], Spent())
-        if engine.fruitless >= max(8, engine.concurrency):
+        if engine.fruitless >= max(8, self.count):
             raise engine.error(
                 f"{engine.fruitless} requests in a row have failed, retries included; the last: "
                 f"{text}; the replies so far are kept: run again to continue"
             )
-
-    async def _attempt(self, asked: list[Request], url: str, body: bytes) -> Outcome | Failure:
-        """Send one request; return the replies, or why there are none."""
-        engine = self.engine
-        answer = await post(self.http, url, body)
-        if isinstance(answer, Failure):
-            return answer
-        engine.reached = True
-        if answer.status != 200:
-            return self._refused(asked, url, body, answer)
-        try:
-            replies, spent = engine.read(asked, engine.without_key(answer.raw), len(body))
-        except Malformed as error:
-            status = status_in_body(answer.raw)
-            if status is not None:
-                return self._refused(asked, url, body, answer._replace(status=status))
-            return Failure(str(error), error.usage or (len(body) // 4 + 1, 0), lasting=error.lasting)
-        left = asked[len(replies) :]
-        if left and asked[0].key not in engine.short:
-            # The server may have failed once, and samples asked for apart come out differently: ask again first.
-            engine.short.add(asked[0].key)
-            return Failure(
-                f"{len(replies)} choices instead of {len(asked)}", (spent.prompt_tokens, spent.completion_tokens)
-            )
-        if left:  # it ignores n
-            engine.adapting.single = True
-        engine.answered += 1
-        engine.fruitless = 0
-        engine.refused.clear()
-        self._note(spent)
-        return replies, spent, left
-
-    def _refused(self, asked: list[Request], url: str, body: bytes, answer: Answer) -> Outcome | Failure:
-        """Return what follows from an answer that is not 200. Raises ``UserError`` if no request can succeed."""
-        engine, status = self.engine, answer.status
-        found = complaint(answer.raw)
-        message = one_line(engine.redact(found.message), 300)
-        reason = f"HTTP {status}" + (f": {message}" if message else "")
-        if engine.adapt(asked, status, body, found):
-            return [], Spent(), asked
-        action = verdict(status, found, answered=engine.answered > 0)
-        if action == "stop" or (action != "retry" and self._refuses_all(asked, found, doubt=action == "doubt")):
-            to = f" to {answer.headers.get('Location')}; put the final address into base_url" if status < 400 else ""
-            about = f"; the prompt: {asked[0].excerpt}" if status == 403 else ""
-            if "requested parameters" in message or (action == "error" and status in (400, 422)):
-                about = "; what the server does not take is left out with leave_out: [seed, ...]"
-            raise engine.error(f"{engine.model} at {url}: {reason}{to}{about}")
-        if action == "retry":
-            wait = retry_after(answer.headers) or 0.0
-            reason += self._say_wait(wait)
-            # After a time-out of the server or a proxy the model may have written all the same.
-            lost = status in (408, 504, 524)
-            billed = (len(body) // 4 + 1, 0) if lost else None
-            return Failure(reason, billed, throttled=status == 429, wait=wait)
-        engine.fruitless = 0  # the server works, it only refuses this request
-        text = engine.redact(f"{engine.model} at {url}: {reason}")
-        unclear = status in (400, 422) and not (about_prompt(found) or lacks_feature(found))
-        return [Reply(r.key, error=text, unclear=unclear) for r in asked], Spent(1), []
-
-    def _say_wait(self, wait: float) -> str:
-        """Say how long the server asks a request to wait; return it for the reason of a failure, where it is capped.
-
-        The other requests go on: where the server means them too, it says so to each, and each waits.
-        """
-        engine, now = self.engine, self.loop.time()
-        if now + min(wait, engine.max_wait) > max(now, self.waits_until) + 0.1:
-            self.waits_until = now + min(wait, engine.max_wait)
-            engine.progress.advance(0, f"server asks to wait {duration(wait)}")
-        if wait <= engine.max_wait:
-            return ""
-        if not self.said_cap:
-            self.said_cap = True
-            engine.progress.say(
-                f"the server at {engine.base_url} asks to wait {duration(wait)}; a request waits {engine.max_wait:g} s "
-                f"at most (max_wait), and the others go on"
-            )
-        return f"; it asks to wait {duration(wait)}"
-
-    def _refuses_all(self, asked: list[Request], found: Complaint, *, doubt: bool) -> bool:
-        """Return whether so many prompts were refused, without a word about them, that all will be.
-
-        Args:
-            asked: The samples that were refused.
-            found: The server's words.
-            doubt: Whether it may be the key that is refused.
-        """
-        engine = self.engine
-        if about_prompt(found) or lacks_feature(found):
-            return False
-        engine.refused.add(asked[0].messages)
-        if engine.answered and not doubt:
-            return False
-        if engine.answered or not doubt:
-            return len(engine.refused) >= max(8, engine.concurrency)
-        self.first_wave = self.first_wave or self.in_flight  # a refusal is quick: the others may be answered yet
-        return len(engine.refused) >= max(PROMPTS_FORBIDDEN, self.first_wave)
 
     def _note(self, spent: Spent) -> None:
         """Show the tokens a second, once a second at most."""

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from curate.models.chat.chat import template_for
 from curate.models.chat.fit_messages import fit
@@ -27,6 +28,13 @@ from schemas.requests import Give, Request, Take
 USER_TURN_MARK = "<<<here begins what the user says>>>"
 
 
+class Place(NamedTuple):
+    """What a server has of its own as one of several: the key of all, and its part of the environment."""
+
+    key: str
+    environment: Mapping[str, str]
+
+
 class VllmChatEngine(ChatEngine):
     """A vLLM server of our own, for one model.
 
@@ -35,12 +43,18 @@ class VllmChatEngine(ChatEngine):
 
     POOLING = False
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
-        """Start the server and wait until it answers.
+    def __init__(self, ref: ModelRef, progress: Progress, place: Place | None = None) -> None:
+        """Start the server and wait until it answers; as one of several it is not waited for.
 
-        Raises ``UserError``, with the reason from its log, if it does not start.
+        Args:
+            ref: The model.
+            progress: Shows how the server starts.
+            place: What it has of its own as one of several.
+
+        Raises:
+            UserError: It does not start; with the reason from its log.
         """
-        key = secrets.token_urlsafe(24)
+        key, more = place or Place(secrets.token_urlsafe(24), {})
         super().__init__(ref, progress, key=key)
         self.ref, self.model = ref, ref.name
         self._said: frozenset[str] = frozenset()  # what was changed in messages, and said
@@ -50,13 +64,16 @@ class VllmChatEngine(ChatEngine):
         self.folder = served_folder(ref, pooling=self.POOLING)
         given = arguments(ref, self.folder, on_cpu, pooling=self.POOLING)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", *given]
-        self.server = Server(ref.name, command, environment(key, on_cpu))
+        self.server = Server(ref.name, command, {**environment(key, on_cpu), **more})
         self.base_url = f"{self.server.url}/v1"
+        progress.say(f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two")
+        if place is None:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when the server answers. Raises ``UserError``, with the reason from its log, if it does not start."""
         try:
-            progress.say(
-                f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two"
-            )
-            self.server.wait_until_ready(setting_of(ref, "start_timeout"), progress)
+            self.server.wait_until_ready(setting_of(self.ref, "start_timeout"), self.progress)
         except UserError:
             raise
         except BaseException:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from curate.models.clients.http.classify import ClassifyEngine
-from curate.models.clients.vllm_server.chat import VllmChatEngine
+from curate.models.clients.vllm_server.chat import Place, VllmChatEngine
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 
@@ -19,12 +19,9 @@ class VllmClassifyEngine(VllmChatEngine, ClassifyEngine):
 
     POOLING = True
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
-        """Start the server and wait until it answers; read the labels from the model's config.
-
-        Raises ``UserError``, with the reason from its log, if it does not start.
-        """
-        super().__init__(ref, progress)
+    def __init__(self, ref: ModelRef, progress: Progress, place: Place | None = None) -> None:
+        """Start the server as ``VllmChatEngine`` does; read the labels from the model's config."""
+        super().__init__(ref, progress, place)
         config = Path(self.folder) / "config.json"
         names = json.loads(config.read_text(encoding="utf-8")).get("id2label") if config.exists() else None
         if names:
