@@ -104,6 +104,8 @@ def export_dataset(
     check_folder(folder, store.path)
     if format not in format_names():
         raise unknown("export format", format, format_names())
+    if not refused and format != "hub":
+        raise UserError(f"--no-refused: only the format hub has refused rows beside the others; {format} has none")
     module = importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
     found = find_dataset(store, name, recipe)
     if found.kind not in module.KINDS:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import UserError
+from schemas.errors import UserError, short_repr
 
 NAME = ".gristmill.json"
 LARGEST = 2**26  # bytes of a record that are read
@@ -32,9 +32,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """Return the record of a folder; None where there is none of ours."""
     path = folder / NAME
     try:
-        if path.stat().st_size > LARGEST:
+        if path.is_symlink() or not path.is_file():  # a link may lead to what never ends
             return None
-        value = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        value = json.loads(text) if len(text) <= LARGEST else None
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and value.get("gristmill_export") == 1 else None
@@ -57,7 +59,8 @@ def check_replaceable(folder: Path, *, force: bool) -> bool:
         raise UserError(f"{folder} is there and no export of gristmill's; name a new folder")
     check_only_ours(folder, record)
     if not force:
-        raise UserError(f"{folder} is an export of {record.get('dataset')!r} already; --force replaces it")
+        what = short_repr(record.get("dataset") or record.get("model"))
+        raise UserError(f"{folder} is an export of {what} already; --force replaces it")
     return True
 
 
