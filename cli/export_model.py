@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, AllowCode, Overrides, Quiet, StoreFolder, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, Overrides, Push, Quiet, StoreFolder, read_recipe
 from cli.terminal import say
 
 
@@ -43,7 +43,19 @@ def export_model(
     check: Annotated[
         int, typer.Option("--check", help="On how many prompts to compare greedy answers; 0 for none.", min=0, max=20)
     ] = 20,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="An export of the data it learnt; the card has its checksums."),
+    ] = None,
+    data_address: Annotated[
+        str | None,
+        typer.Option("--data-address", metavar="OWNER/NAME", help="Where that data is on the hub, for the card."),
+    ] = None,
+    push: Push = None,
+    private: Annotated[bool, typer.Option("--private", help="The model that --push makes is private.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")] = False,
     allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a model into a folder that others load.
@@ -58,14 +70,21 @@ def export_model(
         folder,
         format=format,
         store=store if store.is_dir() or store != STORE else None,  # without a store: a folder, a built-in, the hub
-        recipe=None if recipe is None else read_recipe(recipe, overrides, allow_code=allow_code),
+        recipe=None if recipe is None else read_recipe(recipe, overrides, allow_code=allow_code, allow_key=allow_key),
         dtype=dtype,
         llama_cpp=llama_cpp,
         outtype=outtype,
         check=check,
+        data=data,
+        data_address=data_address,
+        force=force,
+        push=push,
+        private=private,
         say=(lambda line: None) if quiet else (lambda line: say(f"  {line}", err=True)),
     )
     say(f"{done.format}: {done.path}")
+    if push is not None:
+        say(f"pushed: {push}")
 
 
 COMMANDS = (export_model,)

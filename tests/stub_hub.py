@@ -34,7 +34,7 @@ class Hub:
         self.tokens, self.asked = set(), []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def get(self, path, token):
         if not self.allowed:

@@ -20,7 +20,7 @@ from curate.export.licences import check_licences
 from curate.export.names import check_folder, split_names
 from curate.export.new_folder import check_new, new_folder
 from curate.export.sinks import parquet
-from curate.export.written import changed_file, check_only_ours, check_replaceable, read_record, write_record
+from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -29,7 +29,6 @@ from schemas.json_text import parse
 from schemas.version import VERSION
 
 HIDDEN = ("dataset", "split")  # columns that say nothing in an export: files are by split
-CARD = "README.md"
 
 
 @dataclass
@@ -119,7 +118,7 @@ def export_dataset(
     what = _what(found, about, refused and format == "hub")
     record = read_record(folder)
     if reuse and record is not None and all(record.get(key) == value for key, value in what.items()):
-        if _as_written(folder, record, force):
+        if as_written(folder, record, force=force):
             about.splits = {str(split): int(rows) for split, rows in record["splits"].items()}
             return Exported(about, found, folder, reused=True)
     replace = check_replaceable(folder, force=force)
@@ -133,15 +132,6 @@ def export_dataset(
         (partial / CARD).write_text(data_card(store, found, about, module, partial, count), encoding="utf-8")
         write_record(partial, {**what, "splits": about.splits})
     return Exported(about, found, folder, count)
-
-
-def _as_written(folder: Path, record: dict[str, Any], force: bool) -> bool:
-    """Return whether an earlier export can be taken as it is: its card may be another's work, its rows may not."""
-    check_only_ours(folder, record)
-    changed = changed_file(folder, record, free=(CARD,))
-    if changed is not None and not force:
-        raise UserError(f"{folder}: {changed!r} is not as gristmill wrote it; --force writes the export anew")
-    return changed is None
 
 
 def _what(found: Found, about: About, refused: bool) -> dict[str, Any]:

@@ -14,6 +14,9 @@ PRIVATE = ("base_url", "api_key", "api_key_env", "key", "token", "headers", "ext
 PUBLIC = r"(?!https?://|hf://|s3://|gs://|file://)"
 DATA_BASES = re.compile(rf"(?<![\w+.-]){PUBLIC}([a-z][a-z0-9+.-]*://)[^\s'\"]+", re.IGNORECASE)
 CONNECTION = re.compile(r"\b(host|hostaddr|port|user|password|passfile|dbname)=[^\s'\";&)]+", re.IGNORECASE)
+# Such settings as lines of a recipe's YAML.
+PRIVATE_LINES = re.compile(rf"^[ -]*(?:{'|'.join(PRIVATE[:3])}): \S+\n", re.MULTILINE)
+PATH_LINES = re.compile(rf"^([ -]*(?:{'|'.join(PATHS)}): ['\"]?)[/~](?:[^\n]*/)?([^/\n]+)$", re.MULTILINE)
 
 
 def for_others(value: Any, key: str = "") -> Any:
@@ -35,6 +38,11 @@ def _shown(value: Any, key: str) -> Any:
     if key in PATHS and value.startswith(("/", "~")):
         return PurePath(value).name
     return CONNECTION.sub(r"\1=...", DATA_BASES.sub(r"\1...", value)) if key == "sql" else value
+
+
+def text_for_others(text: str) -> str:
+    """Return a recipe that ``yaml_text`` wrote, an earlier version of gristmill's too, as ``for_others`` has it."""
+    return PATH_LINES.sub(r"\1\2", PRIVATE_LINES.sub("", text))
 
 
 def _is_private(name: str, value: Any) -> bool:

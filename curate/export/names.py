@@ -38,21 +38,21 @@ def _plain_name(split: str) -> str:
     return f"{name}_rows" if name in RESERVED or DEVICES.fullmatch(name) else name
 
 
-def check_folder(folder: Path, store: Path) -> None:
+def check_folder(folder: Path, store: Path | None) -> None:
     """Raise ``UserError`` where a folder's name has control characters, or it would be in a store or hold one."""
-    if not str(folder).isprintable() or folder.name in ("", ".."):
+    if not str(folder).isprintable() or folder.absolute().name in ("", ".."):
         raise UserError(f"{short_repr(str(folder))}: expected the name of a folder, without control characters")
     try:
         whole = folder.resolve()
     except (RuntimeError, OSError):  # RuntimeError: links that lead in a circle
         raise UserError(f"{folder}: leads nowhere: its links go in a circle, or cannot be read") from None
-    if whole.is_relative_to(store) or store.is_relative_to(whole):
+    if store is not None and (whole.is_relative_to(store) or store.is_relative_to(whole)):
         raise UserError(f"{folder}: is in the store {store}, or holds it; name a folder elsewhere")
 
 
-def check_repository(name: str) -> None:
+def check_repository(name: str, option: str = "--push") -> None:
     """Raise ``UserError`` unless a name is ``owner/name``, as the hub has them."""
     owner, slash, rest = name.partition("/")
     good = slash and all(_OWNER.fullmatch(part) and ".." not in part and "--" not in part for part in (owner, rest))
     if not good:
-        raise UserError(f"--push {short_repr(name)}: expected owner/name: letters, digits and single - _ .")
+        raise UserError(f"{option} {short_repr(name)}: expected owner/name: letters, digits and single - _ .")

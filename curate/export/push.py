@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from curate.export.names import check_repository
 from curate.export.push_errors import push_errors
-from curate.export.written import NAME
+from curate.export.written import CARD, NAME
 from curate.sources.remote.hub_connection import endpoint, quiet
 from schemas.errors import UserError, needs_extra
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-CARD = "README.md"
 FILES, BYTES = 25, 2_000_000_000  # of a commit
 WORDS = {"dataset": "data set", "model": "model"}
+
+
+def check_push(repository: str | None, *, private: bool) -> None:
+    """Raise ``UserError`` unless this can be pushed to, before anything is written.
+
+    Args:
+        repository: What ``--push`` names, or None where nothing is pushed.
+        private: Whether ``--private`` is given.
+    """
+    if repository is not None:
+        check_repository(repository)
+    elif private:
+        raise UserError("--private is of what --push OWNER/NAME makes; without --push nothing is pushed")
 
 
 def push_folder(
@@ -42,19 +54,17 @@ def push_folder(
     """
     check_repository(repository)
     try:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, get_token
     except ImportError:
         raise needs_extra("--push", "hub") from None
     api = HfApi(endpoint=endpoint())
-    with push_errors(repository), quiet():
+    with push_errors(repository, get_token()), quiet():
         api.create_repo(repository, repo_type=kind, private=private or None, exist_ok=True)
         if private and not api.repo_info(repository, repo_type=kind).private:
             raise UserError(f"--push {repository}: is public already, and --private is given; nothing was pushed")
         remote = _remote_files(api, repository, kind)
         if remote.keys() - {".gitattributes"} and NAME not in remote:
-            raise UserError(
-                f"--push {repository}: holds files that gristmill did not push; name another {WORDS[kind]}"
-            )
+            raise UserError(f"--push {repository}: holds files that gristmill did not push; name another {WORDS[kind]}")
         local = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
         changed = [name for name in local if remote.get(name) not in _hashes(folder / name)]
         stale = [name for name in remote if name not in local and name != ".gitattributes"]

@@ -14,11 +14,12 @@ LONGEST = 300  # characters of what a server says
 
 
 @contextmanager
-def push_errors(repository: str) -> Generator[None]:
+def push_errors(repository: str, token: str | None) -> Generator[None]:
     """Raise every error of the hub's library in one line.
 
     Args:
         repository: ``owner/name``.
+        token: The user's token, which is taken out of what is said.
 
     Raises:
         UserError: The user may not write there.
@@ -29,7 +30,7 @@ def push_errors(repository: str) -> Generator[None]:
     except OneLine:
         raise
     except Exception as error:  # the library and the network raise errors of many families
-        said, chain = _said(error), (error, error.__cause__)
+        said, chain = _said(error, token), (error, error.__cause__)
         statuses = {getattr(getattr(one, "response", None), "status_code", None) for one in chain}
         if statuses & {401, 403} or type(error).__name__ == "LocalTokenNotFoundError":
             raise UserError(
@@ -44,21 +45,17 @@ def push_errors(repository: str) -> Generator[None]:
         ) from None
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, token: str | None) -> str:
     """Return the first line of an error and of the one that caused it, and what the server said."""
     found = []
     for one in (error, error.__cause__):
         lines = (line.strip(" .:") for line in str(one or "").splitlines())
         found.append(next((line for line in lines if line), "" if one is None else type(one).__name__))
         found.append(str(getattr(one, "server_message", None) or ""))
-    return without_tokens(": ".join(line for line in dict.fromkeys(found) if line))[:LONGEST]
+    return without_tokens(": ".join(line for line in dict.fromkeys(found) if line), token)[:LONGEST]
 
 
-def without_tokens(text: str) -> str:
-    """Return text without the user's token, anything like one, and what is behind the path of an address."""
-    from huggingface_hub import get_token
-
+def without_tokens(text: str, token: str | None) -> str:
+    """Return text without a token, anything like one, and what is behind the path of an address."""
     text = ADDRESSES.sub(lambda found: shown_url(found[0]), printable(text))
-    token = get_token()
     return TOKENS.sub(HIDDEN, text.replace(token, HIDDEN) if token else text)
-

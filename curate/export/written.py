@@ -8,6 +8,7 @@ from typing import Any
 from schemas.errors import UserError, short_repr
 
 NAME = ".gristmill.json"
+CARD = "README.md"
 LARGEST = 2**26  # bytes of a record that are read
 
 
@@ -76,6 +77,19 @@ def check_only_ours(folder: Path, record: dict[str, Any]) -> None:
         name = file.relative_to(folder).as_posix()
         if file.is_symlink() or (not file.is_dir() and name not in ours):
             raise UserError(f"{folder} holds a file that gristmill did not write ({name!r}); name a new folder")
+
+
+def as_written(folder: Path, record: dict[str, Any], *, force: bool) -> bool:
+    """Return whether an earlier export can be taken as it is: its card may be another's work, its other files may not.
+
+    Raises:
+        UserError: It holds what gristmill did not write, or a changed file, and ``force`` is not given.
+    """
+    check_only_ours(folder, record)
+    changed = changed_file(folder, record, free=(CARD,))
+    if changed is not None and not force:
+        raise UserError(f"{folder}: {changed!r} is not as gristmill wrote it; --force writes the export anew")
+    return changed is None
 
 
 def changed_file(folder: Path, record: dict[str, Any], free: tuple[str, ...]) -> str | None:

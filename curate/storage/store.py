@@ -52,12 +52,13 @@ class Store:
         damaged: Called with a message for each damaged part that is found, once. It warns, if it is not replaced.
     """
 
-    def __init__(self, path: Path | str, *, create: bool = True, durable: bool = True) -> None:
+    def __init__(self, path: Path | str, *, create: bool = True, durable: bool = True, look: bool = False) -> None:
         """Open a store.
 
         Args:
             path: Its folder.
             create: Make an empty store where there is none.
+            look: Only look at it, and write nothing, as it may be a stranger's, or on a disk that is read-only.
             durable: Whether what is written is to be there after a power cut; not for a store that is soon removed.
 
         Raises:
@@ -80,6 +81,10 @@ class Store:
                 raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
         check_format(self.path)
         missing = [name for name in FOLDERS if not (self.path / name).is_dir()]
+        if look:
+            if "stages" in missing:
+                raise UserError(f"{path}: the store has no folder 'stages': nothing is in it")
+            return
         for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
             (self.path / name).mkdir(exist_ok=True)
         if missing and durable:
