@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import STORE, Push, RecipeName, StoreFolder, open_store
+from cli.options import STORE, Force, Private, Push, RecipeName, StoreFolder, open_store
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def export(
     store: StoreFolder = STORE,
     recipe: RecipeName = None,
     push: Push = None,
-    private: Annotated[bool, typer.Option("--private", help="The data set that --push makes is private.")] = False,
+    private: Private = False,
     license_check: Annotated[
         bool, typer.Option("--license-check", help="Refuse where the recipe names no licence for a source.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")] = False,
+    force: Force = False,
     no_refused: Annotated[
         bool, typer.Option("--no-refused", help="Of the format hub: leave the refused rows out.")
     ] = False,

@@ -5,19 +5,43 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, AllowCode, AllowKey, Overrides, Push, Quiet, StoreFolder, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, Force, Overrides, Private, Push, Quiet, StoreFolder, read_recipe
 from cli.terminal import say
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A training of the store by its name, recipe/name or id; a model's or an adapter's folder; a "
+        "built-in model; a hub id; with --recipe a model of the recipe.",
+    ),
+]
+DataType = Annotated[
+    str,
+    typer.Option("--dtype", help="Of merged weights: float32 | bfloat16 | float16; auto is the base's."),
+]
+LlamaCpp = Annotated[
+    Path | None,
+    typer.Option("--llama-cpp", metavar="DIR", help="For gguf: your checkout of llama.cpp, which converts."),
+]
+OutType = Annotated[
+    str,
+    typer.Option(
+        "--outtype", help="For gguf: f32 | bf16 | f16 | q8_0, or a type of llama-quantize; auto is without loss."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="An export of the data it learnt; the card has its checksums."),
+]
+DataAddress = Annotated[
+    str | None,
+    typer.Option("--data-address", metavar="OWNER/NAME", help="Where that data is on the hub, for the card."),
+]
 
 
 def export_model(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A training of the store by its name, recipe/name or id; a model's or an adapter's folder; a "
-            "built-in model; a hub id; with --recipe a model of the recipe.",
-        ),
-    ],
+    name: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must be new, or empty.")],
     format: Annotated[
         str,
@@ -26,34 +50,17 @@ def export_model(
     store: StoreFolder = STORE,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="A recipe, whose models NAME may be.")] = None,
     overrides: Overrides = None,
-    dtype: Annotated[
-        str,
-        typer.Option("--dtype", help="Of merged weights: float32 | bfloat16 | float16; auto is the base's."),
-    ] = "auto",
-    llama_cpp: Annotated[
-        Path | None,
-        typer.Option("--llama-cpp", metavar="DIR", help="For gguf: your checkout of llama.cpp, which converts."),
-    ] = None,
-    outtype: Annotated[
-        str,
-        typer.Option(
-            "--outtype", help="For gguf: f32 | bf16 | f16 | q8_0, or a type of llama-quantize; auto is without loss."
-        ),
-    ] = "auto",
+    dtype: DataType = "auto",
+    llama_cpp: LlamaCpp = None,
+    outtype: OutType = "auto",
     check: Annotated[
         int, typer.Option("--check", help="On how many prompts to compare greedy answers; 0 for none.", min=0, max=20)
     ] = 20,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="An export of the data it learnt; the card has its checksums."),
-    ] = None,
-    data_address: Annotated[
-        str | None,
-        typer.Option("--data-address", metavar="OWNER/NAME", help="Where that data is on the hub, for the card."),
-    ] = None,
+    data: Data = None,
+    data_address: DataAddress = None,
     push: Push = None,
-    private: Annotated[bool, typer.Option("--private", help="The model that --push makes is private.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")] = False,
+    private: Private = False,
+    force: Force = False,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
     quiet: Quiet = False,

@@ -62,6 +62,8 @@ Push = Annotated[
     str | None,
     typer.Option("--push", metavar="OWNER/NAME", help="Push the folder to the hub, as you are there."),
 ]
+Private = Annotated[bool, typer.Option("--private", help="What --push makes is private.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write a report, one HTML file, at the end (gristmill report)."),

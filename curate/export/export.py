@@ -18,7 +18,7 @@ from curate.export.card.data_card import data_card
 from curate.export.facts import REFUSED, Found, find_dataset, refused_rows
 from curate.export.licences import check_licences
 from curate.export.names import check_folder, split_names
-from curate.export.new_folder import check_new, new_folder
+from curate.export.new_folder import new_folder
 from curate.export.sinks import parquet
 from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
@@ -122,8 +122,6 @@ def export_dataset(
             about.splits = {str(split): int(rows) for split, rows in record["splits"].items()}
             return Exported(about, found, folder, reused=True)
     replace = check_replaceable(folder, force=force)
-    if not replace:
-        check_new(folder)
     with new_folder(folder, replace=replace) as partial:
         _write_rows(store, found, module, about, partial)
         count = _write_refused(store, found, partial) if what["refused"] else 0

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from curate.export.new_folder import check_new
 from schemas.errors import UserError, short_repr
 
 NAME = ".gristmill.json"
@@ -53,11 +54,15 @@ def check_replaceable(folder: Path, *, force: bool) -> bool:
     Raises:
         UserError: It holds what gristmill did not write, or an export and ``force`` is not given.
     """
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return False
     record = read_record(folder)
     if record is None:
-        raise UserError(f"{folder} is there and no export of gristmill's; name a new folder")
+        try:
+            check_new(folder)
+        except UserError:
+            if force and folder.is_dir():
+                raise UserError(f"{folder} is there and no export of gristmill's; name a new folder") from None
+            raise
+        return False
     check_only_ours(folder, record)
     if not force:
         what = short_repr(record.get("dataset") or record.get("model"))

@@ -31,16 +31,14 @@ from pathlib import Path
 from typing import Any
 
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
-from curate.storage.files import slug, sync_all, write_whole
+from curate.storage.files import slug, write_whole
 from curate.storage.killed_runs import close_killed_runs, records_of_running, remove_leftovers
-from curate.storage.marker import check_format, is_store, refuse_foreign_folder, write_marker
+from curate.storage.marker import check_folders, check_format, is_store, refuse_foreign_folder, write_marker
 from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
 from schemas.version import VERSION
-
-FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
 class Store:
@@ -58,7 +56,7 @@ class Store:
         Args:
             path: Its folder.
             create: Make an empty store where there is none.
-            look: Only look at it, and write nothing, as it may be a stranger's, or on a disk that is read-only.
+            look: Write nothing into it, as it may be a stranger's.
             durable: Whether what is written is to be there after a power cut; not for a store that is soon removed.
 
         Raises:
@@ -80,15 +78,7 @@ class Store:
             except OSError as error:
                 raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
         check_format(self.path)
-        missing = [name for name in FOLDERS if not (self.path / name).is_dir()]
-        if look:
-            if "stages" in missing:
-                raise UserError(f"{path}: the store has no folder 'stages': nothing is in it")
-            return
-        for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
-            (self.path / name).mkdir(exist_ok=True)
-        if missing and durable:
-            sync_all([self.path, self.path.parent])
+        check_folders(self.path, make=not look, durable=durable)
 
     # Stages ---------------------------------------------------------------------------------------------------------
 

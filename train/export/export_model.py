@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.api.find_model import find_model, which_training
 from curate.export.names import check_folder
-from curate.export.new_folder import check_new, check_space, new_folder
+from curate.export.new_folder import check_space, new_folder
 from curate.export.written import as_written, check_replaceable, read_record, write_record
 from curate.models.model_ref import ModelRef
 from curate.models.stored_dtype import stored_dtype
@@ -97,7 +97,7 @@ def export(
     _check_settings(settings)
     check_folder(folder, store.path if store else None)
     if not settings.push:
-        check_replaceable(folder, force=settings.force) or check_new(folder)
+        check_replaceable(folder, force=settings.force)
     ref, classifier = _chosen(text, settings, store, recipe, say)
     facts = trained_facts(ref) or {}
     held = data_now(facts, store).get("content")
@@ -108,8 +108,6 @@ def export(
         if as_written(folder, record, force=settings.force):
             return ExportedModel(folder, settings.format, ("the folder has this model already",))
     replace = check_replaceable(folder, force=settings.force)
-    if not replace:
-        check_new(folder)
     check_space(folder, _bytes_needed(ref, settings))
     reference = _reference(ref, settings, classifier, say)
     notes: list[str] = []

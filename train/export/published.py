@@ -5,7 +5,7 @@ from typing import Any
 
 from curate.export.facts import find_dataset
 from curate.export.names import check_repository
-from curate.export.written import read_record
+from curate.export.written import CARD, read_record
 from curate.storage.store import Store
 from schemas.errors import UserError, short_repr
 
@@ -39,7 +39,7 @@ def published_data(folder: Path | None, address: str | None, held: str | None) -
         )
     files = record.get("files")
     items = files.items() if isinstance(files, dict) else ()
-    sums = [[str(name), str(one.get("sha256"))] for name, one in items if isinstance(one, dict)]
+    sums = [[str(name), str(one.get("sha256"))] for name, one in items if isinstance(one, dict) and name != CARD]
     return found | {"name": folder.absolute().name, "format": record.get("format"), "files": sums}
 
 
