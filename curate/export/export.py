@@ -154,7 +154,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     for frame in dataset_batches(store, found.recipe, found.table, found.stage):
         if writing is None:
             about.columns = [name for name in frame.columns if name not in empty] + [HASH]
-            columns = module.columns(found.kind, about.columns) if hasattr(module, "columns") else {}
+            columns = module.columns(found.kind, about.columns, about.form) if hasattr(module, "columns") else {}
             splits = found.stage.read(found.table, ["split"])["split"].fill_null("train")
             ordered = sorted(splits.unique(maintain_order=True), key=lambda split: split != "train")
             writing = _Writing(folder, module, about, columns, split_names(ordered))

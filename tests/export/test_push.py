@@ -4,7 +4,7 @@ import pytest
 
 from curate.export import push
 from curate.sources.remote import hub_connection
-from tests.command import call, mistake
+from tests.command import call, mistake, process
 from tests.exporting import of_kind
 from tests.stub_hub import SIGNED, TOKEN, Hub
 
@@ -97,11 +97,26 @@ def test_private_rows_do_not_go_to_a_public_data_set(tmp_path, hub):
     assert "is public already" in pushed(tmp_path, "--private").err and not hub.commits
 
 
-def test_no_error_shows_the_token(tmp_path, hub):
+@pytest.mark.parametrize("token", (TOKEN, "glpat-of-another-form"))
+def test_no_error_shows_the_token(tmp_path, hub, monkeypatch, token):
+    """The stub's errors have the header Authorization in them, as servers' do that are debugged."""
+    monkeypatch.setenv("HF_TOKEN", token)
     of_kind(tmp_path / "kept", "sft")
     hub.allowed = False
     done = pushed(tmp_path)
-    assert done.code == 2 and "HF_TOKEN" in done.err and TOKEN not in done.err
+    assert done.code == 2 and "HF_TOKEN" in done.err and "[the token]" in done.err and token not in done.err
+    hub.allowed, hub.fail_at = True, 1
+    failed = pushed(tmp_path)
+    assert failed.code == 1 and "the commit failed for Bearer [the token]" in failed.err and token not in failed.err
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert token.encode() not in written and hub.tokens == {f"Bearer {token}"}
+
+
+def test_no_traceback_shows_the_token(tmp_path, hub):
+    of_kind(tmp_path / "kept", "sft")
+    hub.allowed = False
+    done = process(tmp_path, "export", "d", "out", "--store", "kept/store", "--push", "me/data", "--debug")
+    assert "Traceback" in done.err and TOKEN not in done.err and "[the token]" in done.err
 
 
 @pytest.mark.parametrize("name", ("data", "me/../data", "me/da ta", "me/data/more", "/data", "me/", "me/-a", "me/a\n"))
