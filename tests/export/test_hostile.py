@@ -181,8 +181,8 @@ def test_an_export_of_a_stranger_s_store_runs_and_writes_nothing(tmp_path, monke
     code = "{% set x = cycler.__init__.__globals__.os.system('touch ran') %}{{ x }}"
     (runs,) = [file for file in (tmp_path / "kept/store/runs").glob("*.json")]
     held = json.loads(runs.read_text())
-    steps = [{"verb": "score", "use": "mine.score", "settings": {"prompt": code}}]
-    steps += [{"verb": "generate", "use": None, "settings": {"system": code}}]
+    own = {"verb": "score", "use": "mine.score", "settings": {"prompt": code}}
+    steps = [own, {"verb": "generate", "use": None, "settings": {"system": code}}]
     models = {"m": {"model": "x/y", "trust_remote_code": True, "chat_template": code}, code: {"model": code}}
     held["resolved"] |= {"completions": steps, "models": models, "name": code}
     runs.write_text(json.dumps(held))
