@@ -138,7 +138,7 @@ def test_verl_s_sft_rows_are_mappings_with_the_same_keys():
     roles = [turn["role"] for turn in made["messages"]]
     assert roles == ["user", "assistant", "user", "assistant", "tool", "assistant"]
     arguments = made["messages"][3]["tool_calls"][0]["function"]["arguments"]
-    assert json.loads(arguments) == CALL["function"]["arguments"] and made["messages"][-1]["reasoning_content"]
+    assert json.loads(arguments) == {"city": "北京", "n": 1.5} and made["messages"][-1]["reasoning_content"]
     assert set(lost) == {"tools", verl.ARGUMENTS, "marks of turns that are not learnt"} and not verl.simpler("sft", one)
     plain = row(completion=CALLED[2:])
     assert verl.simpler("sft", plain) and held(verl, "sft", plain)[1] == ()
