@@ -1,14 +1,18 @@
 """export-model --push, --data and --force, against the stub of the hub; the card says the data, and tells no secret."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curate.sources.remote import hub_connection
-from tests.command import call, mistake
+from tests.command import ROOT, call, mistake
+from tests.export.test_hostile import LIMITED
 from tests.exporting import of_kind
 from tests.optional import needs
 from tests.stub_hub import TOKEN, Hub
@@ -137,3 +141,13 @@ def test_facts_that_are_not_ours_are_left_out(folder, facts):
     _, stage = stage_of(folder)
     (stage.path / "card.json").write_text(facts)
     assert pass_on(folder).code == 0 and "## To load it" in (folder / "out/README.md").read_text()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder):
+    arguments = ["export-model", "tuned", "out", "--store", "kept/store", "--check", "0", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "20000", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1 and "nothing is kept of the export" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and {path.name for path in folder.iterdir()} == {"kept", "lively"}
