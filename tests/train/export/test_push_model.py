@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from curate.sources.remote import hub_connection
@@ -16,9 +17,12 @@ from tests.export.test_hostile import LIMITED
 from tests.exporting import of_kind
 from tests.optional import needs
 from tests.stub_hub import TOKEN, Hub
+from tests.train.arms.test_differences import ARMS, SHARES, cells
+from tests.train.arms.test_differences import trained as arms_trained
 from tests.train.export.test_export_model import FACTS, PLAIN, add_adapter
 from tests.train.reports.test_card import without_code
 from tests.trainings import trained
+from train.arms.differences import Compared, compare_arms
 
 pytestmark = [needs("torch", "transformers", "peft", "huggingface_hub"), pytest.mark.slow]
 
@@ -112,6 +116,18 @@ def test_the_card_names_the_data_with_its_checksums(folder):
     assert all(one["sha256"] in card for name, one in record["files"].items() if name != "README.md")
     assert "datasets:\n- me/rivers\n" in card and "huggingface.co/datasets/me/rivers" in card
     assert "## Limits" in card and "- licence of `rows.jsonl`: unknown" in card
+
+
+def test_the_card_has_the_comparison_of_arms(folder):
+    store, stage = stage_of(folder)
+    rows = compare_arms(Compared(ARMS, "student", cells(SHARES), arms_trained(seeds=5)))
+    ours = pl.when(pl.col("training_id").is_not_null()).then(pl.lit(stage.stage_id)).alias("training_id")
+    with store.new_stage("c" * 12, "compare", what={}) as writer:
+        writer.write("comparisons", rows.with_columns(ours))
+    assert pass_on(folder).code == 0
+    card = (folder / "out/README.md").read_text()
+    found = card.partition("## Compared on several seeds\n")[2].partition("## Limits\n")
+    assert "t over 5 seeds" in found[0] and "## To load it" in found[2]
 
 
 def test_data_of_other_rows_is_not_named(folder):
