@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import STORE, RecipeName, StoreFolder, open_store
+from cli.options import STORE, Force, Private, Push, RecipeName, StoreFolder, open_store
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -26,17 +26,12 @@ def export(
     ] = "hub",
     store: StoreFolder = STORE,
     recipe: RecipeName = None,
-    push: Annotated[
-        str | None,
-        typer.Option(
-            "--push", metavar="OWNER/NAME", help="Push the folder to a data set on the hub, as you are there."
-        ),
-    ] = None,
-    private: Annotated[bool, typer.Option("--private", help="The data set that --push makes is private.")] = False,
+    push: Push = None,
+    private: Private = False,
     license_check: Annotated[
         bool, typer.Option("--license-check", help="Refuse where the recipe names no licence for a source.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")] = False,
+    force: Force = False,
     no_refused: Annotated[
         bool, typer.Option("--no-refused", help="Of the format hub: leave the refused rows out.")
     ] = False,
@@ -46,15 +41,11 @@ def export(
     What a format cannot hold is said with the number of rows.
     """
     from curate.export.export import export_dataset
-    from curate.export.names import check_repository
-    from schemas.errors import UserError
+    from curate.export.push import check_push, push_folder
 
-    if push is not None:
-        check_repository(push)
-    elif private:
-        raise UserError("--private is of the data set that --push OWNER/NAME makes; without --push nothing is pushed")
+    check_push(push, private=private)
     done = export_dataset(
-        open_store(store),
+        open_store(store, look=True),
         dataset,
         folder,
         format=format,
@@ -66,8 +57,6 @@ def export(
     )
     _report(done)
     if push is not None:
-        from curate.export.push import push_folder
-
         push_folder(folder, push, private=private, say=lambda line: say(f"  {line}", err=True))
         say(f"pushed: {push}")
 

@@ -58,6 +58,12 @@ AllowKey = Annotated[
         help="The key in the variable NAME may be sent to HOST, as in MY_KEY=api.example.com. Repeatable.",
     ),
 ]
+Push = Annotated[
+    str | None,
+    typer.Option("--push", metavar="OWNER/NAME", help="Push the folder to the hub, as you are there."),
+]
+Private = Annotated[bool, typer.Option("--private", help="What --push makes is private.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier export in DIR.")]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write a report, one HTML file, at the end (gristmill report)."),
@@ -116,19 +122,20 @@ def load_only(
     return load_recipe(path, [*(overrides or []), *([] if limit is None else [f"limit={limit}"])])
 
 
-def open_store(path: Path, *, create: bool = False) -> "Store":
+def open_store(path: Path, *, create: bool = False, look: bool = False) -> "Store":
     """Open the store; say on stderr what is damaged, and if it waits for another process.
 
-    ``create`` makes it if it is not there.
+    ``create`` makes it if it is not there; with ``look`` nothing at all is written into it.
     """
     from cli.mixed_up import check_store_path
     from curate.storage.store import Store
 
     check_store_path(path)
-    store = Store(path, create=create)
+    store = Store(path, create=create, look=look)
     store.waiting = lambda message: say(message, err=True)
     store.damaged = lambda message: say(f"warning: {message}", err=True)
-    store.note_killed_runs()
+    if not look:
+        store.note_killed_runs()
     return store
 
 

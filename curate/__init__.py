@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.api.call_step import call_step
     from curate.api.chat import ChatSession
+    from curate.api.export import export_dataset
     from curate.api.open_store import OpenStore, open_store
     from curate.api.run import plan, run
     from curate.api.run_result import RunResult
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from schemas.load_recipe import load_recipe
     from schemas.progress import Progress
 
-__all__ = ["ChatSession", "OpenStore", "Progress", "RunResult", "call_step", "load_recipe", "only_allowed",
-           "open_store", "plan", "run"]  # fmt: skip
+__all__ = ["ChatSession", "OpenStore", "Progress", "RunResult", "call_step", "export_dataset", "load_recipe",
+           "only_allowed", "open_store", "plan", "run"]  # fmt: skip
 _HOMES = {
     "ChatSession": "curate.api.chat",
     "OpenStore": "curate.api.open_store",
     "Progress": "schemas.progress",
     "RunResult": "curate.api.run_result",
     "call_step": "curate.api.call_step",
+    "export_dataset": "curate.api.export",
     "load_recipe": "schemas.load_recipe",
     "only_allowed": "curate.steps.own_code",
     "open_store": "curate.api.open_store",

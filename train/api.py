@@ -218,6 +218,11 @@ def export_model(
     llama_cpp: str | Path | None = None,
     outtype: str = "auto",
     check: int = 20,
+    data: str | Path | None = None,
+    data_address: str | None = None,
+    force: bool = False,
+    push: str | None = None,
+    private: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> "ExportedModel":
     """Write a model into a new folder that others load, and check that it writes what the trained model does.
@@ -234,6 +239,12 @@ def export_model(
         outtype: For ``gguf``: ``f32``, ``bf16``, ``f16``, ``q8_0`` or a type of llama-quantize; ``auto`` is that of
             the weights.
         check: On how many prompts greedy answers are compared; 0 for none.
+        data: The folder of an export of its data (``curate.export_dataset``), whose checksums go onto the card.
+        data_address: ``owner/name`` of that data on the hub, for the card.
+        force: Whether an earlier export in the folder is replaced.
+        push: ``owner/name`` on the hub, to push the folder to. An earlier export of the same model in the folder is
+            then taken as it is.
+        private: Whether the repository that ``push`` makes is private.
         say: Is given lines on what is done and found.
 
     Returns:
@@ -241,10 +252,18 @@ def export_model(
 
     Raises:
         UserError: The model or a setting is wrong, or the exported model is another than the trained one.
+        Failed: The hub did not take what is pushed.
     """
+    from curate.export.push import check_push, push_folder
     from train.export.export_model import ExportSettings, export
 
+    check_push(push, private=private)
     opened = None if store is None else as_store(store, create=False)
     loaded = None if recipe is None else as_recipe(recipe)
-    settings = ExportSettings(format, dtype, None if llama_cpp is None else Path(llama_cpp), outtype, check)
-    return export(name, Path(folder), settings, opened, loaded, say or (lambda line: None))
+    llama_cpp, data = (None if one is None else Path(one) for one in (llama_cpp, data))
+    settings = ExportSettings(format, dtype, llama_cpp, outtype, check, data, data_address, force, push)
+    say = say or (lambda line: None)
+    done = export(name, Path(folder), settings, opened, loaded, say)
+    if push is not None:
+        push_folder(done.path, push, private=private, say=say, kind="model")
+    return done

@@ -18,9 +18,9 @@ from curate.export.card.data_card import data_card
 from curate.export.facts import REFUSED, Found, find_dataset, refused_rows
 from curate.export.licences import check_licences
 from curate.export.names import check_folder, split_names
-from curate.export.new_folder import check_new, new_folder
+from curate.export.new_folder import new_folder
 from curate.export.sinks import parquet
-from curate.export.written import changed_file, check_only_ours, check_replaceable, read_record, write_record
+from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -29,7 +29,6 @@ from schemas.json_text import parse
 from schemas.version import VERSION
 
 HIDDEN = ("dataset", "split")  # columns that say nothing in an export: files are by split
-CARD = "README.md"
 
 
 @dataclass
@@ -104,6 +103,8 @@ def export_dataset(
     check_folder(folder, store.path)
     if format not in format_names():
         raise unknown("export format", format, format_names())
+    if not refused and format != "hub":
+        raise UserError(f"--no-refused: only the format hub has refused rows beside the others; {format} has none")
     module = importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
     found = find_dataset(store, name, recipe)
     if found.kind not in module.KINDS:
@@ -117,12 +118,10 @@ def export_dataset(
     what = _what(found, about, refused and format == "hub")
     record = read_record(folder)
     if reuse and record is not None and all(record.get(key) == value for key, value in what.items()):
-        if _as_written(folder, record, force):
+        if as_written(folder, record, force=force):
             about.splits = {str(split): int(rows) for split, rows in record["splits"].items()}
             return Exported(about, found, folder, reused=True)
     replace = check_replaceable(folder, force=force)
-    if not replace:
-        check_new(folder)
     with new_folder(folder, replace=replace) as partial:
         _write_rows(store, found, module, about, partial)
         count = _write_refused(store, found, partial) if what["refused"] else 0
@@ -131,15 +130,6 @@ def export_dataset(
         (partial / CARD).write_text(data_card(store, found, about, module, partial, count), encoding="utf-8")
         write_record(partial, {**what, "splits": about.splits})
     return Exported(about, found, folder, count)
-
-
-def _as_written(folder: Path, record: dict[str, Any], force: bool) -> bool:
-    """Return whether an earlier export can be taken as it is: its card may be another's work, its rows may not."""
-    check_only_ours(folder, record)
-    changed = changed_file(folder, record, free=(CARD,))
-    if changed is not None and not force:
-        raise UserError(f"{folder}: {changed!r} is not as gristmill wrote it; --force writes the export anew")
-    return changed is None
 
 
 def _what(found: Found, about: About, refused: bool) -> dict[str, Any]:
@@ -164,7 +154,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     for frame in dataset_batches(store, found.recipe, found.table, found.stage):
         if writing is None:
             about.columns = [name for name in frame.columns if name not in empty] + [HASH]
-            columns = module.columns(found.kind, about.columns) if hasattr(module, "columns") else {}
+            columns = module.columns(found.kind, about.columns, about.form) if hasattr(module, "columns") else {}
             splits = found.stage.read(found.table, ["split"])["split"].fill_null("train")
             ordered = sorted(splits.unique(maintain_order=True), key=lambda split: split != "train")
             writing = _Writing(folder, module, about, columns, split_names(ordered))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 import polars as pl
 
+from curate.export.for_others import for_others
 from curate.export.licences import SourceLicence, source_licences
 from curate.storage.records import RunInfo
 from curate.storage.run_stages import recipe_datasets
@@ -17,7 +17,6 @@ from schemas.errors import UserError, unknown
 from schemas.rows import DATASET_TABLES
 
 BATCH = 2_000
-PATHS = ("path", "against", "model", "adapter", "file")  # settings that may name a file or a folder
 TAKES_OUT = ("pii", "secrets", "toxicity")  # scorers that find what nobody wants to publish
 REFUSED = ("row_id", "kind", "stage", "reason", "detail", "evidence", "prompt", "response")
 
@@ -54,7 +53,7 @@ class Found:
         held = self.run.get("resolved") or {}
         steps = {name: _steps(held.get(name)) for name in ("prompts", "completions")}
         named = {name: held[name] for name in ("models", "datasets") if isinstance(held.get(name), dict)}
-        return _without_folders({**{key: held.get(key) for key in ("name", "seed", "split")}, **steps, **named})
+        return for_others({**{key: held.get(key) for key in ("name", "seed", "split")}, **steps, **named})
 
     @property
     def sources(self) -> list[SourceLicence]:
@@ -69,16 +68,6 @@ class Found:
             f"(stage LIKE 'prompts.%' OR stage LIKE 'completions.%' OR stage = 'datasets.{name}' "
             f"OR starts_with(stage, 'datasets.{name}.'))"
         )
-
-
-def _without_folders(value: Any, key: str = "") -> Any:
-    """Return plain values in which paths from the root, which tell of a person's machine, are their last part."""
-    if isinstance(value, dict):
-        return {name: _without_folders(one, name) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_without_folders(one, key) for one in value]
-    is_path = key in PATHS and isinstance(value, str) and value.startswith(("/", "~"))
-    return PurePath(value).name if is_path else value
 
 
 def _steps(held: Any) -> list[dict[str, Any]]:

@@ -1,29 +1,43 @@
-"""Push an exported folder to a data set on the hub, in several commits; those that are there are not made again.
+"""Push an exported folder to the hub, in several commits; those that are there are not made again.
 
 Files that the hub has with the same content are not sent, so a push that failed half-way goes on where it was. The
 card goes last. A token is huggingface_hub's affair; it is in no message.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.export.names import check_repository
-from curate.export.written import NAME
+from curate.export.push_errors import push_errors
+from curate.export.written import CARD, NAME
 from curate.sources.remote.hub_connection import endpoint, quiet
-from schemas.errors import Failed, OneLine, UserError, needs_extra
+from schemas.errors import UserError, needs_extra
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-CARD = "README.md"
 FILES, BYTES = 25, 2_000_000_000  # of a commit
-HIDDEN = "[the token]"
+WORDS = {"dataset": "data set", "model": "model"}
 
 
-def push_folder(folder: Path, repository: str, *, private: bool, say: Callable[[str], None]) -> None:
+def check_push(repository: str | None, *, private: bool) -> None:
+    """Raise ``UserError`` unless this can be pushed to, before anything is written.
+
+    Args:
+        repository: What ``--push`` names, or None where nothing is pushed.
+        private: Whether ``--private`` is given.
+    """
+    if repository is not None:
+        check_repository(repository)
+    elif private:
+        raise UserError("--private is of what --push OWNER/NAME makes; without --push nothing is pushed")
+
+
+def push_folder(
+    folder: Path, repository: str, *, private: bool, say: Callable[[str], None], kind: str = "dataset"
+) -> None:
     """Push an export.
 
     Args:
@@ -31,45 +45,53 @@ def push_folder(folder: Path, repository: str, *, private: bool, say: Callable[[
         repository: ``owner/name``; it is made where there is none.
         private: Whether it is to be private.
         say: Called with a line for each commit.
+        kind: What it is on the hub: ``dataset`` or ``model``.
 
     Raises:
-        UserError: The data set holds what gristmill did not push, or is public where a private one is asked for; the
+        UserError: The repository holds what gristmill did not push, or is public where a private one is asked for; the
             hub does not know the user.
         Failed: The hub did not take a commit.
     """
     check_repository(repository)
     try:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, get_token
     except ImportError:
         raise needs_extra("--push", "hub") from None
     api = HfApi(endpoint=endpoint())
-    with _hub_errors(repository), quiet():
-        api.create_repo(repository, repo_type="dataset", private=private or None, exist_ok=True)
-        if private and not api.repo_info(repository, repo_type="dataset").private:
+    with push_errors(repository, get_token()), quiet():
+        api.create_repo(repository, repo_type=kind, private=private or None, exist_ok=True)
+        if private and not api.repo_info(repository, repo_type=kind).private:
             raise UserError(f"--push {repository}: is public already, and --private is given; nothing was pushed")
-        remote = _remote_files(api, repository)
+        remote = _remote_files(api, repository, kind)
         if remote.keys() - {".gitattributes"} and NAME not in remote:
-            raise UserError(f"--push {repository}: holds files that gristmill did not push; name another data set")
+            raise UserError(f"--push {repository}: holds files that gristmill did not push; name another {WORDS[kind]}")
         local = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
         changed = [name for name in local if remote.get(name) not in _hashes(folder / name)]
         stale = [name for name in remote if name not in local and name != ".gitattributes"]
-        _commit_all(api, folder, repository, changed, stale, say)
+        _commit_all(api, folder, repository, kind, changed, stale, say)
 
 
 def _commit_all(
-    api: "HfApi", folder: Path, repository: str, changed: list[str], stale: list[str], say: Callable[[str], None]
+    api: "HfApi",
+    folder: Path,
+    repository: str,
+    kind: str,
+    changed: list[str],
+    stale: list[str],
+    say: Callable[[str], None],
 ) -> None:
     """Commit the files that changed, the record first and the card last, and remove those that are no more."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+    command = "export" if kind == "dataset" else "export-model"
     ordered = sorted(changed, key=lambda name: (name == CARD, name != NAME))
     groups = list(_groups(folder, ordered)) or ([[]] if stale else [])
     for number, names in enumerate(groups, 1):
         operations: list[Any] = [CommitOperationAdd(name, folder / name) for name in names]
         if number == len(groups):
             operations += [CommitOperationDelete(name) for name in stale]
-        message = f"gristmill export: part {number} of {len(groups)}"
-        api.create_commit(repository, operations, commit_message=message, repo_type="dataset")
+        message = f"gristmill {command}: part {number} of {len(groups)}"
+        api.create_commit(repository, operations, commit_message=message, repo_type=kind)
         say(f"commit {number} of {len(groups)}: {len(operations)} files")
     if not groups:
         say("the hub has all files already")
@@ -90,12 +112,12 @@ def _groups(folder: Path, names: list[str]) -> Iterator[list[str]]:
         yield group
 
 
-def _remote_files(api: "HfApi", repository: str) -> dict[str, str]:
-    """Return the files of a data set with what the hub knows them by: SHA-256 of large ones, Git's hash of others."""
+def _remote_files(api: "HfApi", repository: str, kind: str) -> dict[str, str]:
+    """Return a repository's files with what the hub knows them by: SHA-256 of large ones, Git's hash of others."""
     from huggingface_hub.hf_api import RepoFile
 
     found = {}
-    for entry in api.list_repo_tree(repository, recursive=True, repo_type="dataset"):
+    for entry in api.list_repo_tree(repository, recursive=True, repo_type=kind):
         if isinstance(entry, RepoFile):
             found[entry.path] = entry.lfs.sha256 if entry.lfs else entry.blob_id
     return found
@@ -110,28 +132,3 @@ def _hashes(file: Path) -> tuple[str, str]:
             git.update(part)
             whole.update(part)
     return whole.hexdigest(), git.hexdigest()
-
-
-@contextmanager
-def _hub_errors(repository: str) -> Generator[None]:
-    """Raise every error of the hub's library in one line, without the token."""
-    try:
-        yield
-    except OneLine:
-        raise
-    except Exception as error:  # the library and the network raise errors of many families
-        from huggingface_hub import get_token
-
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        token = get_token()
-        said = said.replace(token, HIDDEN) if token else said
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if status in (401, 403) or type(error).__name__ == "LocalTokenNotFoundError":
-            raise UserError(
-                f"--push {repository}: the hub does not let you write there ({said}); 'hf auth login', or set HF_TOKEN "
-                f"to a token that may write"
-            ) from None
-        raise Failed(
-            f"--push {repository}: {said}; the folder is whole: run the same command again, and only what the hub has "
-            f"not is sent"
-        ) from None

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import UserError
+from curate.export.new_folder import check_new
+from schemas.errors import UserError, short_repr
 
 NAME = ".gristmill.json"
+CARD = "README.md"
 LARGEST = 2**26  # bytes of a record that are read
 
 
@@ -32,9 +34,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """Return the record of a folder; None where there is none of ours."""
     path = folder / NAME
     try:
-        if path.stat().st_size > LARGEST:
+        if path.is_symlink() or not path.is_file():  # a link may lead to what never ends
             return None
-        value = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        value = json.loads(text) if len(text) <= LARGEST else None
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and value.get("gristmill_export") == 1 else None
@@ -50,14 +54,19 @@ def check_replaceable(folder: Path, *, force: bool) -> bool:
     Raises:
         UserError: It holds what gristmill did not write, or an export and ``force`` is not given.
     """
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return False
     record = read_record(folder)
     if record is None:
-        raise UserError(f"{folder} is there and no export of gristmill's; name a new folder")
+        try:
+            check_new(folder)
+        except UserError:
+            if force and folder.is_dir():
+                raise UserError(f"{folder} is there and no export of gristmill's; name a new folder") from None
+            raise
+        return False
     check_only_ours(folder, record)
     if not force:
-        raise UserError(f"{folder} is an export of {record.get('dataset')!r} already; --force replaces it")
+        what = short_repr(record.get("dataset") or record.get("model"))
+        raise UserError(f"{folder} is an export of {what} already; --force replaces it")
     return True
 
 
@@ -73,6 +82,19 @@ def check_only_ours(folder: Path, record: dict[str, Any]) -> None:
         name = file.relative_to(folder).as_posix()
         if file.is_symlink() or (not file.is_dir() and name not in ours):
             raise UserError(f"{folder} holds a file that gristmill did not write ({name!r}); name a new folder")
+
+
+def as_written(folder: Path, record: dict[str, Any], *, force: bool) -> bool:
+    """Return whether an earlier export can be taken as it is: its card may be another's work, its other files may not.
+
+    Raises:
+        UserError: It holds what gristmill did not write, or a changed file, and ``force`` is not given.
+    """
+    check_only_ours(folder, record)
+    changed = changed_file(folder, record, free=(CARD,))
+    if changed is not None and not force:
+        raise UserError(f"{folder}: {changed!r} is not as gristmill wrote it; --force writes the export anew")
+    return changed is None
 
 
 def changed_file(folder: Path, record: dict[str, Any], free: tuple[str, ...]) -> str | None:

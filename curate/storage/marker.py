@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-from curate.storage.files import write_whole
+from curate.storage.files import sync_all, write_whole
 from schemas.errors import UserError
 from schemas.version import STORE_FORMAT, VERSION
 
 MARKER = "store.json"
+FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
 def is_store(path: Path) -> bool:
@@ -54,3 +55,20 @@ def refuse_foreign_folder(path: Path) -> None:
         raise UserError(f"{path}: is a file; --store takes a folder")
     if path.is_dir() and any(not p.name.startswith(f".{MARKER}") for p in path.iterdir()) and not is_store(path):
         raise UserError(f"{path}: is not a gristmill store, and not empty; name another folder with --store")
+
+
+def check_folders(path: Path, *, make: bool, durable: bool) -> None:
+    """Make the folders of a store that are not there; where none is to be made, look for the one that all need.
+
+    Raises:
+        UserError: None is to be made, and that one is missing.
+    """
+    missing = [name for name in FOLDERS if not (path / name).is_dir()]
+    if not make:
+        if "stages" in missing:
+            raise UserError(f"{path}: the store has no folder 'stages': nothing is in it")
+        return
+    for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
+        (path / name).mkdir(exist_ok=True)
+    if missing and durable:
+        sync_all([path, path.parent])

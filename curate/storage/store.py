@@ -31,16 +31,14 @@ from pathlib import Path
 from typing import Any
 
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
-from curate.storage.files import slug, sync_all, write_whole
+from curate.storage.files import slug, write_whole
 from curate.storage.killed_runs import close_killed_runs, records_of_running, remove_leftovers
-from curate.storage.marker import check_format, is_store, refuse_foreign_folder, write_marker
+from curate.storage.marker import check_folders, check_format, is_store, refuse_foreign_folder, write_marker
 from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
 from schemas.version import VERSION
-
-FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
 class Store:
@@ -52,12 +50,13 @@ class Store:
         damaged: Called with a message for each damaged part that is found, once. It warns, if it is not replaced.
     """
 
-    def __init__(self, path: Path | str, *, create: bool = True, durable: bool = True) -> None:
+    def __init__(self, path: Path | str, *, create: bool = True, durable: bool = True, look: bool = False) -> None:
         """Open a store.
 
         Args:
             path: Its folder.
             create: Make an empty store where there is none.
+            look: Write nothing into it, as it may be a stranger's.
             durable: Whether what is written is to be there after a power cut; not for a store that is soon removed.
 
         Raises:
@@ -79,11 +78,7 @@ class Store:
             except OSError as error:
                 raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
         check_format(self.path)
-        missing = [name for name in FOLDERS if not (self.path / name).is_dir()]
-        for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
-            (self.path / name).mkdir(exist_ok=True)
-        if missing and durable:
-            sync_all([self.path, self.path.parent])
+        check_folders(self.path, make=not look, durable=durable)
 
     # Stages ---------------------------------------------------------------------------------------------------------
 

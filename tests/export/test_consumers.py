@@ -61,6 +61,17 @@ def test_polars_and_duckdb_see_json(tmp_path):
     assert found == [("JSON[]", "The Po.")]
 
 
+def test_pandas_sees_verl_s_messages_as_mappings(tmp_path):
+    """As verl's SFT trainer reads them; this is what pandas does with the backend pyarrow."""
+    import pyarrow.parquet as pq
+
+    for rows, keys in ((ROWS["sft"], 2), (None, 6)):
+        folder = exported(tmp_path / str(keys), "sft", "verl", rows)
+        table = pq.read_table(folder / "data/train-00000-of-00001.parquet")
+        turns = table["messages"].to_pylist()[0]
+        assert turns[0]["content"] == "Name a river." and len(turns[0]) == keys and "tools" not in table.column_names
+
+
 @pytest.mark.parametrize("kind", TRL)
 def test_trl_reads_the_yaml_and_prepares_the_rows(tmp_path, tiny, monkeypatch, kind):
     pytest.importorskip("trl")

@@ -9,7 +9,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from curate.export import export as exporting
-from curate.export.names import split_names
 from curate.export.new_folder import new_folder
 from curate.export.sinks import jsonl, parquet
 from curate.sources.read_source import read_source
@@ -199,14 +198,6 @@ def test_a_thousand_rows_go_through_in_batches(tmp_path, monkeypatch):
         json.loads(line)["prompt"][0]["content"] for line in (folder / "data/train.jsonl").read_text().splitlines()
     ]
     assert lines == [row["prompt"] for row in rows]
-
-
-def test_splits_have_names_that_files_may_have():
-    assert split_names(["train", "held-out", "../x", "all"]) == {
-        "train": "train", "held-out": "held_out", "../x": "x", "all": "all_rows",
-    }  # fmt: skip
-    with pytest.raises(UserError, match="would both be 'a_b'"):
-        split_names(["a-b", "a.b"])
 
 
 LICENSED = "{path: rows.jsonl, license: %s}"

@@ -131,6 +131,20 @@ def test_ms_swift_has_traces_in_the_text_and_losses_at_turns():
     assert held(ms_swift, "prompt", row(ground_truth="4"))[0]["solution"] == "4"
 
 
+def test_verl_s_sft_rows_are_mappings_with_the_same_keys():
+    """Its trainer reads them with pandas, which has JSON as text."""
+    one = row(UNLEARNT, completion=[*CALLED[:2], *THOUGHT], tools=TOOLS)
+    made, lost = held(verl, "sft", one)
+    roles = [turn["role"] for turn in made["messages"]]
+    assert roles == ["user", "assistant", "user", "assistant", "tool", "assistant"]
+    arguments = made["messages"][3]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(arguments) == {"city": "北京", "n": 1.5} and made["messages"][-1]["reasoning_content"]
+    assert set(lost) == {"tools", verl.ARGUMENTS, "marks of turns that are not learnt"} and not verl.simpler("sft", one)
+    plain = row(completion=CALLED[2:])
+    assert verl.simpler("sft", plain) and held(verl, "sft", plain)[1] == ()
+    assert set(verl.columns("sft", [], True)["messages"][0]) == {"role", "content"}
+
+
 def test_verl_has_a_reward_model_and_the_place_of_a_row():
     one = row(ground_truth="4", split="train", index=3, prompt_id="p_1", source="gsm8k", tools=TOOLS)
     made, lost = held(verl, "prompt", one)

@@ -1,101 +1,19 @@
 """--push, against a stub of the hub's API on loopback: commits, a failure half-way, what is refused, no token shown."""
 
-import base64
-import hashlib
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
-
 import pytest
 
 from curate.export import push
 from curate.sources.remote import hub_connection
-from tests.command import call, mistake
+from tests.command import call, mistake, process
 from tests.exporting import of_kind
+from tests.stub_hub import SIGNED, TOKEN, Hub
 
 pytestmark = pytest.mark.slow  # makes stores: seconds for the file
-
-TOKEN = "hf_secretsecretsecret"
-
-
-class Hub:
-    """The hub: one data set, in memory. ``fail_at`` is the number of the commit that fails, once."""
-
-    def __init__(self):
-        self.files, self.commits, self.private, self.made = {}, [], False, False
-        self.fail_at, self.allowed, self.tokens = None, True, set()
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format, *args):
-                pass
-
-            def do_GET(self):
-                hub.tokens.add(self.headers.get("Authorization"))
-                self.answer(*hub.get(urlsplit(self.path).path))
-
-            def do_POST(self):
-                hub.tokens.add(self.headers.get("Authorization"))
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self.answer(*hub.post(urlsplit(self.path).path, body))
-
-            def answer(self, status, value):
-                text = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def get(self, path):
-        if not self.allowed:
-            return 403, {"error": f"{TOKEN} may not read"}
-        if "/tree/" in path:
-            return 200, [{"type": "file", "path": name, "size": len(text), "oid": git_hash(text)}
-                         for name, text in self.files.items()]  # fmt: skip
-        return 200, {"id": "me/data", "private": self.private, "sha": "0" * 40, "siblings": []}
-
-    def post(self, path, body):
-        if path == "/api/repos/create":
-            if not self.allowed:
-                return 403, {"error": f"{TOKEN} may not write"}
-            if not self.made:
-                self.made, self.private = True, b"private" in body and b"false" not in body
-            return 200, {"url": f"{self.url}/datasets/me/data", "id": "me/data"}
-        if "/preupload/" in path:
-            how = {"uploadMode": "regular", "shouldIgnore": False}
-            return 200, {"files": [{"path": one["path"], **how} for one in json.loads(body)["files"]]}
-        if "/commit/" in path:
-            if len(self.commits) + 1 == self.fail_at:
-                self.fail_at = None
-                return 400, {"error": "the commit failed"}
-            return self.commit([json.loads(line) for line in body.splitlines()])
-        return 200, {"errors": [], "warnings": []}
-
-    def commit(self, lines):
-        names = []
-        for line in lines:
-            value = line["value"]
-            if line["key"] == "file":
-                self.files[value["path"]] = base64.b64decode(value["content"])
-                names.append(value["path"])
-            elif line["key"] == "deletedFile":
-                self.files.pop(value["path"])
-        self.commits.append(names)
-        return 200, {"commitUrl": f"{self.url}/datasets/me/data/commit/{'a' * 40}", "commitOid": "a" * 40}
-
-
-def git_hash(text):
-    return hashlib.sha1(b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
 def hub(monkeypatch):
+    pytest.importorskip("huggingface_hub")
     found = Hub()
     monkeypatch.setenv("HF_ENDPOINT", found.url)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -179,11 +97,26 @@ def test_private_rows_do_not_go_to_a_public_data_set(tmp_path, hub):
     assert "is public already" in pushed(tmp_path, "--private").err and not hub.commits
 
 
-def test_no_error_shows_the_token(tmp_path, hub):
+@pytest.mark.parametrize("token", (TOKEN, "glpat-of-another-form"))
+def test_no_error_shows_the_token(tmp_path, hub, monkeypatch, token):
+    """The stub's errors have the header Authorization in them, as servers' do that are debugged."""
+    monkeypatch.setenv("HF_TOKEN", token)
     of_kind(tmp_path / "kept", "sft")
     hub.allowed = False
     done = pushed(tmp_path)
-    assert done.code == 2 and "HF_TOKEN" in done.err and TOKEN not in done.err
+    assert done.code == 2 and "HF_TOKEN" in done.err and "[the token]" in done.err and token not in done.err
+    hub.allowed, hub.fail_at = True, 1
+    failed = pushed(tmp_path)
+    assert failed.code == 1 and "the commit failed for Bearer [the token]" in failed.err and token not in failed.err
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert token.encode() not in written and hub.tokens == {f"Bearer {token}"}
+
+
+def test_no_traceback_shows_the_token(tmp_path, hub):
+    of_kind(tmp_path / "kept", "sft")
+    hub.allowed = False
+    done = process(tmp_path, "export", "d", "out", "--store", "kept/store", "--push", "me/data", "--debug")
+    assert "Traceback" in done.err and TOKEN not in done.err and "[the token]" in done.err
 
 
 @pytest.mark.parametrize("name", ("data", "me/../data", "me/da ta", "me/data/more", "/data", "me/", "me/-a", "me/a\n"))
@@ -191,3 +124,61 @@ def test_names_that_are_no_data_set_are_refused(tmp_path, name):
     of_kind(tmp_path / "kept", "sft")
     done = call(tmp_path, "export", "d", "out", "--store", "kept/store", "--push", name)
     assert "expected owner/name" in mistake(done) and not (tmp_path / "out").exists()
+
+
+# Large files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(hub, monkeypatch):
+    """The hub takes Parquet as objects of Git LFS, as without hf_xet."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr("huggingface_hub.lfs.http_backoff", without_waiting)
+    hub.large = (".parquet",)
+    return hub
+
+
+def without_waiting(*given, **more):
+    """The library's own requests, which it repeats, but not for half a minute."""
+    from huggingface_hub.utils import http_backoff
+
+    return http_backoff(*given, **more, base_wait_time=0.01, max_retries=1)
+
+
+def test_large_files_are_sent_as_objects_and_once(tmp_path, large):
+    of_kind(tmp_path / "kept", "sft")
+    large.fail_at = 2
+    assert pushed(tmp_path).code == 1 and len(large.objects) == 1
+    assert pushed(tmp_path).code == 0 and pushed(tmp_path).code == 0
+    (name,) = large.pointers
+    assert name == "data/train-00000-of-00001.parquet" and large.files[name] == (tmp_path / "out" / name).read_bytes()
+    assert set(large.puts.values()) == {1}, "an object that the hub has is not sent again"
+
+
+@pytest.mark.parametrize("status", (500, 403))
+def test_an_object_that_is_refused_is_sent_again(tmp_path, large, status):
+    of_kind(tmp_path / "kept", "sft")
+    large.refuse = status
+    failed = pushed(tmp_path)
+    assert failed.code in (1, 2) and len(failed.err.splitlines()) == 1, failed.err
+    assert "signedsigned" not in failed.err and TOKEN not in failed.err
+    assert not large.pointers and SIGNED not in failed.out
+    large.refuse = None
+    assert pushed(tmp_path).code == 0 and len(large.pointers) == 1
+
+
+def test_a_connection_that_is_cut_is_taken_up(tmp_path, large):
+    of_kind(tmp_path / "kept", "sft")
+    large.cut_at = 1
+    codes = [pushed(tmp_path).code, pushed(tmp_path).code]
+    assert codes[-1] == 0 and len(large.pointers) == 1 and "README.md" in large.files
+
+
+def test_a_hub_without_xet_is_said_with_what_helps(tmp_path, hub, monkeypatch):
+    pytest.importorskip("hf_xet")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", False)
+    of_kind(tmp_path / "kept", "sft")
+    hub.large = (".parquet",)
+    failed = pushed(tmp_path)
+    assert failed.code == 1 and "HF_HUB_DISABLE_XET=1" in failed.err and TOKEN not in failed.err, failed.err
+    assert len(failed.err.splitlines()) == 1 or failed.err.splitlines()[0].startswith("  "), failed.err

@@ -6,22 +6,27 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from curate.api.find_model import find_model, which_training
-from curate.export.new_folder import check_new, check_space, new_folder
+from curate.export.names import check_folder
+from curate.export.new_folder import check_space, new_folder
+from curate.export.written import as_written, check_replaceable, read_record, write_record
 from curate.models.model_ref import ModelRef
 from curate.models.stored_dtype import stored_dtype
 from curate.models.weights import weights_folder
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe
+from schemas.version import VERSION
 from train.export.adapter import check_adapter, check_has_adapter, write_adapter
 from train.export.check_gguf import check_gguf
 from train.export.check_rewards import check_rewards
-from train.export.export_card import write_export_card
+from train.export.export_card import trained_facts, write_export_card
 from train.export.gguf import OF_DTYPE, check_llama_cpp, write_gguf
 from train.export.merged import DTYPES, check_merged, is_classifier, write_merged
 from train.export.modelfile import write_modelfile
+from train.export.published import data_now, published_data
 from train.export.reference import PROMPTS, Reference, reference_of
 from train.export.tokenizer import tokenizer_of
 from train.same_answers.compare import ROUNDING
@@ -55,6 +60,11 @@ class ExportSettings:
         llama_cpp: The llama.cpp checkout that converts to GGUF.
         outtype: GGUF's type; ``auto`` is that of the weights.
         check: On how many prompts the exported model is compared; 0 for none.
+        data: The folder of an export of the data that it was trained on, for the card; or None.
+        data_address: That data's address on the hub, for the card; or None.
+        force: Whether an earlier export in the folder is replaced.
+        push: The repository that the folder is to be pushed to, or None; then an earlier export of the same model in
+            the folder is taken as it is.
     """
 
     format: str
@@ -62,6 +72,10 @@ class ExportSettings:
     llama_cpp: Path | None = None
     outtype: str = "auto"
     check: int = len(PROMPTS)
+    data: Path | None = None
+    data_address: str | None = None
+    force: bool = False
+    push: str | None = None
 
 
 def export(
@@ -81,8 +95,19 @@ def export(
         UserError: The model or a setting is wrong, or the exported model is another than the trained one.
     """
     _check_settings(settings)
-    check_new(folder)
+    check_folder(folder, store.path if store else None)
+    if not settings.push:
+        check_replaceable(folder, force=settings.force)
     ref, classifier = _chosen(text, settings, store, recipe, say)
+    facts = trained_facts(ref) or {}
+    held = data_now(facts, store).get("content")
+    published = published_data(settings.data, settings.data_address, held)
+    what = _what(ref, settings, published)
+    record = read_record(folder)
+    if settings.push and record is not None and all(record.get(key) == value for key, value in what.items()):
+        if as_written(folder, record, force=settings.force):
+            return ExportedModel(folder, settings.format, ("the folder has this model already",))
+    replace = check_replaceable(folder, force=settings.force)
     check_space(folder, _bytes_needed(ref, settings))
     reference = _reference(ref, settings, classifier, say)
     notes: list[str] = []
@@ -91,14 +116,22 @@ def export(
         notes.append(line)
         say(line)
 
-    with new_folder(folder) as partial:
+    with new_folder(folder, replace=replace) as partial:
         if settings.format == "gguf":
             _write_gguf(ref, partial, settings, reference, note)
         else:
             stored = _write_weights(ref, partial, folder, settings, classifier, note)
             note(_checked(ref, partial, settings, stored, reference))
-        write_export_card(ref, partial, settings.format, notes, classifier=classifier)
+        form = settings.format
+        write_export_card(ref, partial, form, notes, classifier=classifier, store=store, published=published)
+        write_record(partial, what)
     return ExportedModel(folder, settings.format, tuple(notes))
+
+
+def _what(ref: ModelRef, settings: ExportSettings, published: dict[str, Any]) -> dict[str, Any]:
+    """Return what an export depends on: two that agree in it hold the same model."""
+    given = {key: getattr(settings, key) for key in ("format", "dtype", "outtype", "check")}
+    return {"version": VERSION, "kind": "model", "model": ref.name, "content": ref.identity, **given, "data": published}
 
 
 def _chosen(
@@ -117,6 +150,11 @@ def _chosen(
     classifier = is_classifier(ref)
     if settings.format == "adapter":
         check_has_adapter(ref)
+        if settings.push and (ref.package or Path(ref.location).is_dir()):
+            raise UserError(
+                f"--push: the base of the adapter {ref.name!r} is on this machine, where nobody else finds it; take "
+                f"--format merged"
+            )
     if settings.format == "gguf":
         if classifier:
             raise UserError(

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from curate.sources.remote.urls import without_secrets
-from schemas.yaml_text import without_passwords, yaml_text
+from schemas.yaml_text import yaml_text
 
 LINES = 200  # of a card
 
@@ -13,7 +12,7 @@ def recipe_yaml(resolved: Mapping[str, Any], dataset: str) -> str:
     """Return the sections of a recipe that a dataset is made by, in at most ``LINES`` lines.
 
     Args:
-        resolved: The recipe, as the record of a run has it.
+        resolved: The recipe, as the record of a run has it, for others to see (``curate.export.for_others``).
         dataset: The dataset's name.
     """
     datasets = resolved.get("datasets") or {}
@@ -27,7 +26,7 @@ def recipe_yaml(resolved: Mapping[str, Any], dataset: str) -> str:
         "split": resolved.get("split"),
     }
     whole = _set({key: value for key, value in parts.items() if value})
-    lines = yaml_text(without_passwords(without_secrets(whole))).splitlines()
+    lines = yaml_text(whole).splitlines()
     more = [f"# and {len(lines) - LINES:,} more lines"] if len(lines) > LINES else []
     return "\n".join(lines[:LINES] + more)
 

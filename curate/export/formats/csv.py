@@ -11,7 +11,7 @@ SINK = "csv"
 EMPTY = "texts that are empty, which CSV cannot tell from missing ones"
 
 
-def columns(kind: str, names: list[str]) -> dict[str, Any]:
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
     """Return the columns, in their order."""
     return typed(names)
 

@@ -13,7 +13,7 @@ SINK = "parquet"
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def columns(kind: str, names: list[str]) -> dict[str, Any]:
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
     """Return the types of the columns."""
     return typed(names)
 

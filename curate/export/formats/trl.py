@@ -16,7 +16,7 @@ REWARD = "# accuracy_reward is of TRL: it needs math-verify, and reads solution;
 COMMANDS = {"sft": "sft", "preference": "dpo", "unpaired": "kto", "prompt": "grpo"}
 
 
-def columns(kind: str, names: list[str]) -> dict[str, Any]:
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
     """Return the types of the columns; an RL prompt has its ground truth as ``solution`` too, which rewards read."""
     return typed([*names, "solution"] if kind == "prompt" and "ground_truth" in names else names)
 

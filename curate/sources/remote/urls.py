@@ -12,7 +12,10 @@ def is_url(path: Path | str) -> bool:
 
 def shown_url(url: str) -> str:
     """Return a URL without what may be secret in it: its user and password, its query and its fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # as of http://[
+        return f"{url.partition('://')[0]}://..."
     query = "..." if parts.query else ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 

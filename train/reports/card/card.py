@@ -12,6 +12,7 @@ from schemas.markdown import block, code, plain, table
 from schemas.yaml_text import yaml_text
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on
 from train.reports.card.damage import damage_lines, training_warnings
+from train.reports.card.data_lines import data_lines, limits_lines
 from train.reports.card.evaluation_details import detail_lines
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
@@ -38,6 +39,7 @@ def card(facts: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]] = ()
         ("Rows", _rows(facts)),
         ("Recipe", _recipe(facts)),
         ("Figures of the training", _figures(facts)),
+        ("Limits", limits_lines()),
         ("To load it", _loading(facts)),
         ("Versions", [", ".join(f"{name} {plain(version)}" for name, version in facts["versions"].items())]),
     ]
@@ -76,7 +78,8 @@ def _front(facts: Mapping[str, Any]) -> str:
         facts["trainer"],
         *(["lora"] if facts["settings"].get("lora") is not None else []),
     ]
-    datasets = [name for name in facts["hub_datasets"] if HUB_NAME.fullmatch(name)]
+    named = [*facts["hub_datasets"], (facts.get("published") or {}).get("address") or ""]
+    datasets = list(dict.fromkeys(name for name in named if HUB_NAME.fullmatch(name)))
     values |= {"datasets": datasets} if datasets else {}
     return f"---\n{yaml_text(values, width=1000)}---\n"
 
@@ -134,6 +137,7 @@ def _rows(facts: Mapping[str, Any]) -> list[str]:
     if facts["sources"]:
         sources = ", ".join(f"{code(source)} {count:,}" for source, count in facts["sources"])
         lines.append(f"- rows of all splits by source: {sources}")
+    lines += data_lines(facts)
     lines += [f"- learnt: {plain(facts['learnt'])}"] if facts["learnt"] else []
     left_out = {fate: count for fate, count in facts["fates"].items() if fate != "trained"}
     lines.append(f"- trained on: {facts['fates'].get('trained', 0):,}")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.export.for_others import for_others
+from curate.export.licences import source_licences
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN, base_identity
 from curate.sources.remote.hub_names import hub_name, is_hub_name, is_hub_url
@@ -72,6 +74,7 @@ def card_facts(
         "splits": _splits(dataset, recipe.datasets[record["dataset"]].type) if dataset else {},
         "sources": _sources(recipe, record["dataset"], dataset, store) if dataset else [],
         "hub_datasets": hub_datasets(recipe),
+        "data": _data(recipe, record["dataset"], dataset) if dataset else {},
         "fates": dict(outcome.fates["fate"].value_counts(sort=True).sort("count", "fate", descending=True).rows()),
         "learnt": learnt_line(metrics["learnt"]).removesuffix(", "),
         "settings": json.loads(record["settings"]),
@@ -170,6 +173,13 @@ def _sources(recipe: Recipe, name: str, dataset: Stage, store: Store) -> list[li
             counts = source_counts(stages, {name: (table, dataset)}).select("source", f"datasets.{name}")
             return [[source, count] for source, count in counts.iter_rows() if count]
     return []
+
+
+def _data(recipe: Recipe, name: str, dataset: Stage) -> dict[str, Any]:
+    """Return the content of a dataset's rows, by which an export of them is known, and the licences of the sources."""
+    steps = [{"verb": step.verb, "settings": for_others(step.settings)} for step in recipe.prompts]
+    licences = [list(one) for one in source_licences({"prompts": steps})]
+    return {"content": dataset.content(DATASET_TABLES[recipe.datasets[name].type]), "licences": licences}
 
 
 def _is_figure(value: Any) -> bool:

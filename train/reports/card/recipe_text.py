@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from curate.sources.remote.urls import without_secrets
+from curate.export.for_others import for_others
 from schemas.recipe import Recipe, Step
-from schemas.yaml_text import without_passwords, yaml_text
+from schemas.yaml_text import yaml_text
 
 LINES = 150  # of a card
 
@@ -32,7 +32,7 @@ def recipe_text(recipe: Recipe, name: str) -> str:
         "split": whole.get("split"),
         "train": {key: whole["train"][key] for key in trainings},
     }
-    return yaml_text(without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
+    return yaml_text(for_others({key: value for key, value in parts.items() if value}))
 
 
 def shortened(text: str) -> str:
