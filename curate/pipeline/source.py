@@ -12,7 +12,7 @@ from curate.pipeline.source_parts import write_parts
 from curate.pipeline.source_reader import SourceReader, placed_errors
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.facts import Facts
-from curate.sources.open_source import label_name, shown_name, source_path, stage_name
+from curate.sources.open_source import content_of, label_name, shown_name, source_path, stage_name
 from curate.sources.read_source import CUT, KEEP, SourceOptions, read_source
 from curate.sources.source_summary import (
     leftover_searches,
@@ -75,7 +75,7 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     build = partial(
         write_source, sources=state.sources, path=path, settings=settings, where=where, label=label, shown=shown
     )
-    return StageSpec(label, key, build, partial(_adopt, state, step, shown), code=(read_source,), in_plan=True)
+    return StageSpec(label, key, build, partial(_adopt, state, step, shown), code=(read_source, content_of), in_plan=True)
 
 
 def cuts_unanswered(recipe: recipes.Recipe) -> bool:
