@@ -32,12 +32,9 @@ def register_frame(con: "duckdb.DuckDBPyConnection", name: str, frame: pl.DataFr
     empty = [column for column, kind in frame.schema.items() if kind == pl.Null]
     held = frame.drop(empty)
     held = held.cast({column: _typed(kind) for column, kind in held.schema.items() if kind.is_nested()})
-    if not empty:
-        con.register(name, _Stream(held))
-        return
     con.register(f"{name}_held", _Stream(held))
-    nulls = ", ".join('NULL AS "{}"'.format(column.replace('"', '""')) for column in empty)
-    con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT *, {nulls} FROM {name}_held")
+    nulls = ['NULL AS "{}"'.format(column.replace('"', '""')) for column in empty]
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {', '.join(['*', *nulls])} FROM {name}_held")
 
 
 def frame_of(relation: "duckdb.DuckDBPyRelation") -> pl.DataFrame:

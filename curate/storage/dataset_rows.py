@@ -112,6 +112,5 @@ def _known(con: duckdb.DuckDBPyConnection, table: str, ids: pl.DataFrame) -> pl.
         f"GROUP BY n ORDER BY n"
     )
     found = frame_of(relation)
-    con.unregister("ids")
     text = [pl.col(name).cast(pl.String) for name in found.columns if name != "n"]
     return found.select(text)
