@@ -172,7 +172,7 @@ class Checker:
             import jsonschema_rs
         except ModuleNotFoundError:
             raise needs_extra("a check by a JSON Schema", "steps") from None
-        self.visits = 0
+        self.visits, self.invalid = 0, jsonschema_rs.ValidationError
         checker = self
 
         class Visit:
@@ -206,8 +206,6 @@ class Checker:
         Raises:
             ValueError: If the check was abandoned.
         """
-        import jsonschema_rs
-
         self.visits = 0
         valid = self.compiled.is_valid(value)
         if self.visits > VISITS:
@@ -220,7 +218,7 @@ class Checker:
             errors = list(islice(self.compiled.iter_errors(value), most)) if every else []
             if not errors:
                 self.compiled.validate(value)
-        except jsonschema_rs.ValidationError as error:
+        except self.invalid as error:
             errors = [error]
         if not errors or self.visits > VISITS:
             return [("", "does not follow the schema")]
