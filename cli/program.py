@@ -7,7 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-COMMAND = re.compile(r"(?<![\w./-])gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
+# Not the command in: uvx --from 'gristmill[demo]' gristmill demo
+COMMAND = re.compile(r"(?<![\w./-])(?<!\]' )gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
 TOPICS = {
     "Start": ("demo", "init", "check", "steps"),
     "Data": ("run", "report", "view", "sql", "show", "why", "diff", "agree", "export"),

@@ -47,8 +47,9 @@ def demo(
 
     It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
     """
-    from cli.demo import finish_demo
+    from cli.demo import finish_demo, refuse_without_trainers
 
+    refuse_without_trainers()
     started = time.monotonic()
     recipe = folder / "demo.yaml"
     if recipe.is_file() and recipe.read_bytes() != (RECIPES / "demo.yaml").read_bytes():
@@ -184,12 +185,16 @@ def steps(
 def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult":
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
+    from curate.algorithms.compiled import slow_loops
     from curate.api.run import run as build
     from train.plan import check_training_sections, trained_model
 
     check_training_sections(loaded)
     opened = open_store(store, create=True)
+    slow = slow_loops()
     with Bars(quiet=quiet) as bars:
+        if slow:
+            bars.say(slow)
         if loaded.rounds is not None:
             from cli.rounds.next_round import next_round
 

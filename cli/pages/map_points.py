@@ -14,6 +14,7 @@ import polars as pl
 from curate.algorithms.vectors import kmeans
 from curate.algorithms.vectors.neighbours import usable_vectors
 from curate.storage.table_views import literal
+from schemas.sql_frames import frame_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -165,7 +166,7 @@ def _usable(frame: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
 
 
 def _frame(con: "duckdb.DuckDBPyConnection", query: str) -> pl.DataFrame:
-    return pl.DataFrame(con.sql(query).to_arrow_table())
+    return frame_of(con.sql(query))
 
 
 def category(name: str, title: str, values: Sequence[str | None], none: str = "(none)") -> Category:

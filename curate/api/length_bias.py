@@ -7,6 +7,7 @@ import polars as pl
 
 from curate.algorithms.statistics.figures import Figure
 from curate.algorithms.statistics.orders import CONSTANT, spearman, spearman_within
+from schemas.sql_frames import frame_of
 
 SLIGHT, STRONG = 0.1, 0.3  # sizes of a correlation, after Cohen (1988): small from 0.1, medium from 0.3
 TOO_FEW = 10  # answers below which nothing is said
@@ -70,13 +71,13 @@ def length_sentences(con: duckdb.DuckDBPyConnection) -> list[str]:
     """Return for each score of ``model_scores`` how it goes with the response's length."""
     sentences = []
     for name in model_scores(con):
-        rows = con.sql(
+        found = con.sql(
             """SELECT s.value AS score, length(c.response) AS length,
                       dense_rank() OVER (ORDER BY c.prompt_id) - 1 AS prompt,
                       dense_rank() OVER (ORDER BY coalesce(p.family, c.prompt_id)) - 1 AS cluster
                FROM scores s JOIN completions c ON c.completion_id = s.row_id
                LEFT JOIN prompts p ON p.prompt_id = c.prompt_id WHERE s.scorer = ? AND s.value IS NOT NULL""",
             params=[name],
-        ).pl()
-        sentences.append(length_sentence(name, length_bias(rows)))
+        )
+        sentences.append(length_sentence(name, length_bias(frame_of(found))))
     return [sentence for sentence in sentences if sentence]

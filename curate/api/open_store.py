@@ -1,6 +1,7 @@
 """A store to ask from Python: SQL gives DuckDB relations, tables are Polars LazyFrames, datasets are for TRL."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ class OpenStore(Store):
                 runs of the recipe ``demo`` with ``limit: 20``, which the tables do not have once it has run as a whole.
 
         Returns:
-            A relation: it prints itself, ``.pl()`` is a Polars frame, ``.df()`` a Pandas one, ``.fetchall()`` tuples.
+            A relation: it prints itself, ``.fetchall()`` is tuples, ``polars.DataFrame(relation)`` a Polars frame, and
+            so is ``.pl()`` with the extra ``arrow``; ``.df()`` is a Pandas one.
 
         Raises:
             UserError: The query is wrong, or is not one query; the tables of a store cannot be changed. Or there is no
@@ -60,10 +62,13 @@ class OpenStore(Store):
             recipe: The name of a recipe, as in ``sql``.
 
         Raises:
-            UserError: There is no such table, or no such recipe; the message names the nearest.
+            UserError: There is no such table, or no such recipe; the message names the nearest. Or pyarrow, which is of
+                the extra ``arrow``, is not installed.
         """
         if name not in TABLES:
             raise unknown("table", name, TABLES)
+        if find_spec("pyarrow") is None:  # DuckDB's lazy frames read through it
+            raise needs_extra("a table as a Polars LazyFrame", "arrow")
         return self.sql(f'SELECT * FROM "{name}"', recipe=recipe).pl(lazy=True)
 
     def dataset(self, name: str, *, split: str | None = None, recipe: str | None = None) -> "datasets.Dataset":

@@ -148,11 +148,9 @@ def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
     kind = pl.Array(pl.UInt32, count + CONTENT)
     if sketch.dtype != kind:
         raise UserError(f"dedup minhash: the sketches are {sketch.dtype}, and those of these settings {kind}")
-    arrow = sketch.to_arrow()
-    made = np.asarray(arrow.values).reshape(-1, count + CONTENT)[arrow.offset : arrow.offset + len(arrow)]
     if sketch.null_count():
-        made = np.where(sketch.is_null().to_numpy()[:, None], np.uint32(0), made)
-    return made
+        return sketch.reshape((-1,)).fill_null(0).to_numpy().reshape(-1, count + CONTENT)
+    return sketch.to_numpy()
 
 
 def _unique_texts(

@@ -16,15 +16,17 @@ import math
 import re
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import polars as pl
 from pydantic import JsonValue
 
 from curate.algorithms.text.written_lists import written_value
 from curate.score._schema_forms import find_schema, unfenced
-from schemas.errors import UserError
+from schemas.errors import UserError, needs_extra
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 DEEPEST = 200  # levels of nesting in a checked value
 VISITS = 100_000  # references followed for one response: references that each lead to two more would never end
@@ -166,7 +168,11 @@ class Checker:
     """A compiled schema. References are counted as they are followed, so that every check ends."""
 
     def __init__(self, schema: Any) -> None:
-        self.visits = 0
+        try:
+            import jsonschema_rs
+        except ModuleNotFoundError:
+            raise needs_extra("a check by a JSON Schema", "steps") from None
+        self.visits, self.invalid = 0, jsonschema_rs.ValidationError
         checker = self
 
         class Visit:
@@ -212,7 +218,7 @@ class Checker:
             errors = list(islice(self.compiled.iter_errors(value), most)) if every else []
             if not errors:
                 self.compiled.validate(value)
-        except jsonschema_rs.ValidationError as error:
+        except self.invalid as error:
             errors = [error]
         if not errors or self.visits > VISITS:
             return [("", "does not follow the schema")]
@@ -251,7 +257,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:120]} ... {text[-75:]}"
 
 
-def _message(error: jsonschema_rs.ValidationError) -> str:
+def _message(error: "jsonschema_rs.ValidationError") -> str:
     """Return an error's message, without the keyword that counts references."""
     return "does not follow a schema with references" if VISIT in error.message else _short(error.message)
 

@@ -25,6 +25,7 @@ from curate.storage.store import Store, is_store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.rows import PROMPTS
+from schemas.sql_frames import frame_of
 
 KEYS = ("path", "fields", "hub", "split", "limit")
 SCHEMA = {"text": pl.String, "file": pl.String, "line": pl.Int64, "row_id": pl.String}
@@ -185,7 +186,7 @@ def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
                           WHERE error IS NULL AND completion_id NOT IN ({dropped})) USING (prompt_id)"""
     columns = ", ".join(f'"{column}"' for column in dict.fromkeys((text.id, "line", *text.columns)))
     with connect(Store(path, create=False)) as con:
-        found = pl.DataFrame(con.sql(f"SELECT {columns} {rows} ORDER BY 1").to_arrow_table())
+        found = frame_of(con.sql(f"SELECT {columns} {rows} ORDER BY 1"))
     return _with_text(found, pl.lit(name), text)
 
 

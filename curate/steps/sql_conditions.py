@@ -11,6 +11,7 @@ import polars as pl
 
 from curate.steps.duckdb_errors import one_line
 from schemas.errors import UserError
+from schemas.sql_frames import frame_of, register_frame
 
 TABLE = "rows"
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -66,8 +67,8 @@ def _query(rows: pl.DataFrame, query: str, condition: str, where: str) -> pl.Dat
                     f"{where}: {changing}() gives another value in each run, so that no run could be repeated; the "
                     f"condition is: {condition}"
                 )
-            con.register(TABLE, rows.with_row_index("__row").to_arrow())
-            return pl.DataFrame(con.sql(query).to_arrow_table())
+            register_frame(con, TABLE, rows.with_row_index("__row"))
+            return frame_of(con.sql(query))
         except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
             raise KeyboardInterrupt from None
         except duckdb.Error as error:

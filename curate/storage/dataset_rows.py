@@ -16,6 +16,7 @@ from curate.storage.sql_views import connect
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.rows import STAGE_TABLES
+from schemas.sql_frames import frame_of, register_frame
 
 BATCH = 2_000  # rows that are held at once: a row may be a book
 ANSWERS = {
@@ -40,22 +41,19 @@ def dataset_batches(store: Store, recipe: str, table: str, stage: Stage) -> Iter
     Raises:
         Damaged: A file of it is gone or cut short, or holds what is no row of such a dataset.
     """
-    import pyarrow.parquet as pq
-
     ids = ["prompt_id", *ANSWERS[table].values()]
     own = _own_columns(table, stage)
     with connect(store, recipe, "SELECT 1 FROM prompts, completions") as con:
         for file in stage.files(table):
             known = _known(con, table, read_table(file, ids))
             begin = 0
-            with pq.ParquetFile(file) as parquet:
-                for batch in parquet.iter_batches(BATCH, columns=own):
-                    part = pl.DataFrame(pl.from_arrow(batch)).with_columns(pl.col("split").fill_null("train"))
-                    of_part = known.slice(begin, part.height)
-                    begin += part.height
-                    whole = part.drop(known.columns, strict=False).hstack(of_part)
-                    _refuse(file, wrong_row(whole))
-                    yield whole
+            for batch in pl.scan_parquet(file).select(own).collect_batches(chunk_size=BATCH, maintain_order=True):
+                part = batch.with_columns(pl.col("split").fill_null("train"))
+                of_part = known.slice(begin, part.height)
+                begin += part.height
+                whole = part.drop(known.columns, strict=False).hstack(of_part)
+                _refuse(file, wrong_row(whole))
+                yield whole
 
 
 def _own_columns(table: str, stage: Stage) -> list[str]:
@@ -88,7 +86,7 @@ def empty_columns(store: Store, recipe: str, table: str, stage: Stage) -> list[s
     own = [name for name in MAY_BE_EMPTY if name in frame.collect_schema().names() and name not in OF_PROMPTS]
     counts = frame.select(pl.col(own).count()).collect().row(0, named=True) if own else {}
     with connect(store, recipe, "SELECT 1 FROM prompts") as con:
-        con.register("ids", ids)
+        register_frame(con, "ids", ids)
         truths, metadata = con.sql(
             "SELECT count(ground_truth), count(metadata) FROM prompts SEMI JOIN ids USING (prompt_id)"
         ).fetchall()[0]
@@ -104,15 +102,15 @@ def first_prompts(table: str, stage: Stage, count: int) -> list[str]:
 
 def _known(con: duckdb.DuckDBPyConnection, table: str, ids: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each row of ``ids`` with what is known of its prompt and its answers."""
-    con.register("ids", ids.with_row_index("n"))
+    register_frame(con, "ids", ids.with_row_index("n"))
     answers = ANSWERS[table]
     joins = "".join(f" LEFT JOIN completions AS {c} ON {c}.completion_id = ids.{c}" for c in answers.values())
     models = "".join(f", any_value({c}.model) AS {name}" for name, c in answers.items())
-    found = con.sql(
+    relation = con.sql(
         f"SELECT n, any_value(ground_truth) AS ground_truth, any_value(metadata::VARCHAR) AS metadata, "
         f"any_value(p.source) AS source{models} FROM ids LEFT JOIN prompts AS p USING (prompt_id){joins} "
         f"GROUP BY n ORDER BY n"
-    ).pl()
-    con.unregister("ids")
+    )
+    found = frame_of(relation)
     text = [pl.col(name).cast(pl.String) for name in found.columns if name != "n"]
     return found.select(text)

@@ -7,8 +7,9 @@ memory at any time, so a step that goes through such a column in blocks needs th
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,13 @@ from curate.storage.files import disk_failed
 from curate.storage.store import Store
 
 BLOCK = 1 << 24  # bytes written at a time
+
+
+class _Part(NamedTuple):
+    """Where each text of a part ends in its bytes, from 0 on, and the bits of those that are not null, or None."""
+
+    ends: np.ndarray
+    known: np.ndarray | None
 
 
 def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
@@ -29,21 +37,39 @@ def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
     Raises:
         Failed: The disk is full.
     """
-    import pyarrow as pa  # takes a tenth of a second to load: only where it is used
-
-    schema = pa.schema([("text", pa.large_string())])
+    held: list[_Part] = []
     with tempfile.TemporaryFile(dir=store.path) as file:
         try:
-            with pa.ipc.new_file(file, schema) as writer:
-                for part in parts:
-                    texts = part.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
-                    writer.write_batch(pa.record_batch([texts], schema=schema))
+            for part in parts:
+                held.append(_write_part(part.cast(pl.String), file))
             file.flush()
         except OSError as error:
             raise disk_failed(store.path, error) from None
-        held = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    column = pa.ipc.open_file(pa.BufferReader(held)).read_all()["text"]
-    return pl.Series("text", column)
+        size = file.tell()
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    return pl.concat([pl.Series("text", [], dtype=pl.String), *_as_texts(held, np.frombuffer(data, np.uint8))])
+
+
+def _write_part(texts: pl.Series, file: BinaryIO) -> _Part:
+    """Write the bytes of texts at the end of a file."""
+    known = texts.fill_null("")
+    ends = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(known.str.len_bytes().to_numpy(), out=ends[1:])
+    file.write(known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy().data)
+    bits = np.packbits(texts.is_not_null().to_numpy(), bitorder="little") if texts.null_count() else None
+    return _Part(ends, bits)
+
+
+def _as_texts(parts: list[_Part], data: np.ndarray) -> Iterator[pl.Series]:
+    """Yield the texts of each part; their bytes stay where they are."""
+    import nanoarrow as na
+
+    begin = 0
+    for part in parts:
+        texts = data[begin : begin + part.ends[-1]]
+        begin += part.ends[-1]
+        array = na.c_array_from_buffers(na.large_string(), len(part.ends) - 1, [part.known, part.ends, texts])
+        yield pl.Series(array).alias("text")
 
 
 def mapped_rows(rows: int, width: int, kind: type, folder: Path) -> np.ndarray:
@@ -80,11 +106,13 @@ def _allocate(file: int, size: int) -> None:
 
 def as_series(values: np.ndarray, name: str) -> pl.Series:
     """Return an array (``n`` x ``d``) as a Series of ``Array(..., d)`` with ``n`` rows, without copying it."""
-    import pyarrow as pa
+    import nanoarrow as na
 
     rows, width = values.shape
-    flat = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
-    kind = pl.Array(pl.Series(np.zeros(0, values.dtype)).dtype, width)
+    number = pl.Series(np.zeros(0, values.dtype)).dtype
     if not rows or not width:
-        return pl.Series(name, [], dtype=kind)
-    return pl.Series(name, pa.FixedSizeListArray.from_arrays(flat, width))
+        return pl.Series(name, [], dtype=pl.Array(number, width))
+    kind = getattr(na, values.dtype.name)()  # Arrow's types are called as NumPy's are
+    flat = na.c_array_from_buffers(kind, values.size, [None, values.reshape(-1)])
+    array = na.c_array_from_buffers(na.fixed_size_list(kind, width), rows, [None], children=[flat])
+    return pl.Series(array).alias(name)

@@ -8,6 +8,7 @@ is mapped from a file, so they are never all in memory.
 
 import hashlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -93,13 +94,13 @@ def _index(folder: Path) -> pl.DataFrame:
 
 def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
     """Write a file of values; return its part of the index."""
-    from pyarrow.parquet import write_table  # takes a tenth of a second to load: only where it is used
-
     name = f"{fingerprint(hashes.to_list())[:16]}.parquet"
     hidden = folder / f".{name}"
     try:
-        table = pl.DataFrame({"text_hash": hashes, "value": as_series(values, "value")}).to_arrow()
-        write_table(table, hidden, compression="none")  # not Polars, whose errors do not say that the disk is full
+        parquet = BytesIO()  # the file is not Polars' to write: its errors do not say that the disk is full
+        table = pl.DataFrame({"text_hash": hashes, "value": as_series(values, "value")})
+        table.write_parquet(parquet, compression="uncompressed")
+        hidden.write_bytes(parquet.getbuffer())
         sync(hidden)  # so that the renamed file has its content even after a power failure
         hidden.rename(folder / name)
     except OSError as error:

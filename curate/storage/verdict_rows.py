@@ -9,6 +9,7 @@ import polars as pl
 
 from schemas.errors import UserError, unknown
 from schemas.rows import COMPLETIONS, OTHER_METADATA, PROMPTS
+from schemas.sql_frames import frame_of
 
 METADATA = re.compile(r"metadata(?:\.|\s*->>?\s*'?)(.+?)'?")
 # The columns that an answer may be compared by or grouped by, as SQL; the answer's own come before its prompt's.
@@ -76,10 +77,12 @@ def read_verdict_rows(con: duckdb.DuckDBPyConnection, scorer: str, column: str |
     counts = con.execute(
         "SELECT count(*), count(*) FILTER (score IS NOT NULL AND verdict IS NULL) FROM verdict_rows"
     ).fetchall()[0]
-    rows = con.sql(
-        """SELECT * EXCLUDE (error) FROM verdict_rows WHERE score IS NOT NULL AND verdict IS NOT NULL
-        ORDER BY prompt_id, sample_index, completion_id"""
-    ).pl()
+    rows = frame_of(
+        con.sql(
+            """SELECT * EXCLUDE (error) FROM verdict_rows WHERE score IS NOT NULL AND verdict IS NOT NULL
+            ORDER BY prompt_id, sample_index, completion_id"""
+        )
+    )
     return VerdictRows(rows, counts[0], dict(errors), counts[1])
 
 

@@ -133,11 +133,17 @@ HIDDEN = """if True:
         (["trl", "peft", "torch", "transformers"], ["train", "r.yaml", "--store", "built"], "gristmill[train]"),
         (["torch", "transformers"], ["run", "asks.yaml"], "gristmill[local]"),
         (["torch"], ["chat", "smollm2-135m"], "gristmill[local]"),
+        (["pyarrow"], ["export", "sft", "out", "--store", "built"], "gristmill[arrow]"),
+        (["jsonschema_rs"], ["run", "schema.yaml"], "gristmill[steps]"),
+        (["phonenumbers"], ["check", "pii.yaml"], "gristmill[steps]"),
+        (["trl", "torch"], ["demo"], "gristmill[demo]"),
         (["torch", "transformers"], ["export-model", "smollm2-135m", "out"], "gristmill["),
     ],
 )
 def test_a_missing_extra_is_no_bug(built, packages, arguments, extra):
-    (built / "asks.yaml").write_text(RECIPE.replace("- score: length", ASKS))
+    scores = {"schema": "{use: json_schema, schema: {type: object}}", "pii": "pii"}
+    for name, text in [("asks", ASKS), *((name, f"- score: length\n  - score: {one}") for name, one in scores.items())]:
+        (built / f"{name}.yaml").write_text(RECIPE.replace("- score: length", text))
     done = process(built, code=HIDDEN.format(packages=packages, arguments=arguments))
     assert done.code == 2 and "bug" not in done.err and "Traceback" not in done.err, done.err
     assert f"pip install '{extra}" in done.err.splitlines()[-1], done.err

@@ -79,14 +79,16 @@ def _draw_sample(con: "duckdb.DuckDBPyConnection") -> None:
 
 def _sentence(con: "duckdb.DuckDBPyConnection", scorer: str) -> str:
     from curate.api.length_bias import length_bias, length_sentence
+    from schemas.sql_frames import frame_of
 
-    sample = con.sql(
+    found = con.sql(
         """SELECT s.value AS score, r.length, dense_rank() OVER (ORDER BY r.prompt_id) - 1 AS prompt,
                   dense_rank() OVER (ORDER BY r.family) - 1 AS cluster
            FROM report_sample AS r JOIN scores AS s ON s.row_id = r.completion_id
            WHERE s.scorer = ? AND s.value IS NOT NULL ORDER BY r.completion_id""",
         params=[scorer],
-    ).pl()
+    )
+    sample = frame_of(found)
     return length_sentence(label(scorer, 30), length_bias(sample)) if sample.height else ""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.text.text_columns import uppercase_only
+from schemas.errors import needs_extra
 
 END = 200  # characters at each end of a text that are read: more hardly ever change the language
 SHORTEST = 9  # bytes of letters that a text must have: 9 Latin letters, 5 Cyrillic, 3 Han
@@ -118,8 +119,10 @@ def _features(texts: list[bytes], model: Model) -> tuple[np.ndarray, np.ndarray]
 
 @cache
 def _model() -> Model:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ModuleNotFoundError:
+        raise needs_extra("finding the language of a text", "steps") from None
     full = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     full.set_languages([code for code in full.labels if len(code) == 2 or code == NO_LANGUAGE])
     return Model(

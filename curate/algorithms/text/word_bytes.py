@@ -11,6 +11,7 @@ import polars as pl
 
 from curate.algorithms.parallel import each
 from curate.algorithms.text.ngrams import BLOCK_ROWS, UNSPACED, normalise
+from curate.algorithms.text.utf8 import utf8
 
 SPACE = 32
 # The form of each byte. Of ASCII, capitals become small letters; punctuation (Unicode's P), control characters and
@@ -57,9 +58,8 @@ def _count_by_ascii_space(texts: pl.Series) -> np.ndarray:
 
 def _bytes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """The bytes of the texts with a space before each and after the last, and the index of each of these spaces."""
-    joined = (pl.Series([" "]) + texts).to_arrow()
-    ends = np.frombuffer(joined.buffers()[1], np.int64)[: len(texts) + 1]
-    return np.append(np.frombuffer(joined.buffers()[2] or b"", np.uint8)[: ends[-1]], np.uint8(SPACE)), ends
+    data, ends = utf8(pl.Series([" "]) + texts)
+    return np.append(data, np.uint8(SPACE)), ends
 
 
 def normalise_beyond_ascii(texts: pl.Series) -> pl.Series:

@@ -5,10 +5,9 @@ Places whose bits of a band are equal share a bucket of that band. Before the ve
 ``FIRST`` bits are: too many different ones rule it out. ``places.py`` explains the named tuples.
 """
 
-import numba
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, helper
 from curate.algorithms.vectors.hyperplanes import FIRST
 from curate.algorithms.vectors.near_pair_loops import cosine, join
 from curate.algorithms.vectors.places import Buckets, Decisions, Pairs, Places, SignBits
@@ -18,7 +17,7 @@ TRIED = 64  # places remembered as compared already, when a place is looked up
 SAME_STAR = 64  # rows of one star in one bucket that are compared with the rest of the bucket
 
 
-@numba.njit
+@helper
 def _hadamard(lines: np.ndarray) -> None:
     """Transform ``LANES`` vectors at once, in place: Walsh-Hadamard without its scale factor."""
     half = LANES
@@ -75,7 +74,7 @@ def signs(
                     bits[start + lane, turn * (width // 64) + word] = words[lane]
 
 
-@numba.njit
+@helper
 def _bucket(bits: SignBits, place: int, band: int) -> np.int64:
     """Return the bits of a band as a number: the bucket of the place."""
     start = band * bits.size
@@ -86,7 +85,7 @@ def _bucket(bits: SignBits, place: int, band: int) -> np.int64:
     return np.int64(value & np.uint64((1 << bits.size) - 1))
 
 
-@numba.njit
+@helper
 def _different(bits: SignBits, one: int, other: int) -> np.int64:
     """Return how many of the first bits of two places differ."""
     count = np.uint64(0)
@@ -99,7 +98,7 @@ def _different(bits: SignBits, one: int, other: int) -> np.int64:
     return np.int64(count)
 
 
-@numba.njit
+@helper
 def _update_from_buckets(
     places: Places,
     bits: SignBits,

@@ -1,9 +1,8 @@
 """Compiled loops of lazy greedy covering: a sparse graph by candidate, and the candidates of greatest gain in turn."""
 
-import numba
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, helper
 from curate.algorithms.vectors.graphs import CoverGraph
 
 
@@ -31,7 +30,7 @@ def transpose(ids: np.ndarray, cosines: np.ndarray, floor: np.ndarray, graph: Co
     return starts[-1]
 
 
-@numba.njit
+@helper
 def _gain(graph: CoverGraph, weight: np.ndarray, covered: np.ndarray, candidate: int) -> float:
     """Return how much a candidate would add to the weighted cover of the rows."""
     total = 0.0
@@ -42,7 +41,7 @@ def _gain(graph: CoverGraph, weight: np.ndarray, covered: np.ndarray, candidate:
     return total
 
 
-@numba.njit
+@helper
 def _sift(order: np.ndarray, gain: np.ndarray, place: int, size: int) -> None:
     """Move a candidate down to its place in the heap ``order``: greatest gain first, then lowest candidate."""
     name = order[place]
@@ -57,7 +56,7 @@ def _sift(order: np.ndarray, gain: np.ndarray, place: int, size: int) -> None:
     order[place] = name
 
 
-@numba.njit
+@helper
 def _before(gain: np.ndarray, one: int, other: int) -> bool:
     """Return whether a candidate stands above another in the heap."""
     return gain[one] > gain[other] or (gain[one] == gain[other] and one < other)

@@ -4,17 +4,16 @@
 which pairs are worth comparing, and the true cosine decides.
 """
 
-import numba
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, helper, summing
 from curate.algorithms.vectors.places import Decisions, Pairs, Places
 
 SLACK = np.float32(1e-5)  # how far a cosine out of a float32 matrix product may be from the true one
 NOT_NEAR = -2.0  # below any cosine
 
 
-@numba.njit(fastmath={"reassoc", "contract"})  # sums in any order, so in wide registers; NaN stays NaN
+@summing
 def cosine(x: np.ndarray, y: np.ndarray) -> float:
     """Return the cosine of two vectors; exactly 1 for equal ones, as the three sums are added up alike."""
     xy, xx, yy = np.float32(0), np.float32(0), np.float32(0)
@@ -76,7 +75,7 @@ def decide_block(product: np.ndarray, places: Places, low: int, limit: int, deci
     return low + len(product), count
 
 
-@numba.njit
+@helper
 def root(parent: np.ndarray, place: int) -> int:
     """Return the first place of the component that ``place`` is in; halves the way to it for the next time."""
     while parent[place] != place:
@@ -85,7 +84,7 @@ def root(parent: np.ndarray, place: int) -> int:
     return place
 
 
-@numba.njit
+@helper
 def join(places: Places, parent: np.ndarray, left: int, right: int) -> float:
     """Join the components of two places if they are near; return their cosine, or ``NOT_NEAR``.
 

@@ -4,17 +4,16 @@
 Cosines that may matter are then summed from the vectors themselves, always in the same order.
 """
 
-import numba
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, helper, summing
 from curate.algorithms.vectors.graphs import NeighbourHeaps
 
 SLACK = np.float32(1e-5)  # many times the error of a float32 sum
 RUN = 32  # bounds checked together: counting them takes no branch
 
 
-@numba.njit(fastmath={"reassoc", "contract"})  # terms in any order, so in wide registers
+@summing
 def cosine(vectors: np.ndarray, row: int | np.intp, others: np.ndarray, other: int | np.intp) -> np.float32:
     """Return the product of two unit vectors."""
     total = np.float32(0)
@@ -105,7 +104,7 @@ def push_neighbours(bounds: np.ndarray, low: int, first: int, heaps: NeighbourHe
                         _replace_first(heap, names, value, first + place)
 
 
-@numba.njit
+@helper
 def _replace_first(heap: np.ndarray, names: np.ndarray, value: np.float32, name: int) -> None:
     """Replace the least value of a heap by another."""
     place, size = 0, len(heap)

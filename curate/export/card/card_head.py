@@ -1,6 +1,7 @@
 """The YAML at the head of a data set's card, by which the hub lists and loads it."""
 
 from collections import Counter
+from importlib.util import find_spec
 from typing import Any
 
 import polars as pl
@@ -32,7 +33,10 @@ def card_head(found: Found, about: About, refused: int) -> str:
     tags = ["gristmill", TRAINED[found.kind], "conversational"]
     tags += ["synthetic"] if made else []
     tags += ["tool-calling"] if "tools" in about.columns else []
-    languages = row_languages(found.stage, found.table)
+    has_model = find_spec("py3langid") is not None
+    languages = row_languages(found.stage, found.table) if has_model else []
+    if not has_model:
+        about.notes.append("the card names no language: to detect one, pip install 'gristmill[steps]'")
     head: dict[str, Any] = {
         **hub_licences(found.sources),
         **({"language": languages} if languages else {}),

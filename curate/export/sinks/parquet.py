@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from curate.export.arrow_schema import arrow_schema, arrow_table
 
 NAMES = "data/{split}-*.parquet"
@@ -27,10 +25,12 @@ class Sink:
         self._folder.mkdir(exist_ok=True)
         self._schema = arrow_schema(columns)
         self._shards: list[Path] = []
-        self._writer: pq.ParquetWriter | None = None
+        self._writer: Any = None
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Write rows, in their order."""
+        import pyarrow.parquet as pq  # of the extra `arrow`, which other formats do without
+
         if self._writer is None:
             self._shards.append(self._folder / f"{self._split}-{len(self._shards):05d}.part")
             self._writer = pq.ParquetWriter(self._shards[-1], self._schema, compression="zstd")

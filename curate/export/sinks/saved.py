@@ -5,8 +5,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from curate.export.arrow_schema import arrow_schema, arrow_table, features
 
 NAMES = "{split}/data-*.arrow"
@@ -27,6 +25,8 @@ class Sink:
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Write rows, in their order."""
+        import pyarrow as pa  # of the extra `arrow`, which other formats do without
+
         if self._writer is None:
             self._shards.append(self._folder / f"{len(self._shards):05d}.part")
             self._writer = pa.ipc.new_stream(str(self._shards[-1]), self._schema)

