@@ -231,3 +231,51 @@ def repeated_ngrams(ngrams: Ngrams, table: HashTable) -> int:
             table.keys[at], table.stamps[at] = ngrams.keys[gram], table.stamp
             gram += 1
     return covered
+
+
+@compiled
+def repeated_share(
+    data: np.ndarray, ends: np.ndarray, forms: np.ndarray, n: int, low: int, high: int, out: np.ndarray
+) -> None:
+    """Fill ``out`` with the share of each text's word n-grams that repeat an earlier one; 0 for fewer than n words.
+
+    ``forms`` is the form of each byte (``word_bytes.BYTE_FORMS``); words stand between spaces of these.
+    """
+    grams = np.empty(longest_text(ends, low, high) // 2 + 1, np.uint64)
+    keys, stamps = np.empty(table_size(512), np.uint64), np.zeros(table_size(512), np.int64)
+    for row in range(low, high):
+        count = as_ngrams(grams, read_bare_words(data, ends[row], ends[row + 1], forms, grams), n)
+        size = table_size(count)
+        if size > len(keys):
+            keys, stamps = np.empty(size, np.uint64), np.zeros(size, np.int64)
+        table = HashTable(keys, stamps, row - low + 1, np.uint64(size - 1))
+        repeats = 0
+        for gram in range(count):
+            at = slot(table, grams[gram])
+            repeats += stamps[at] == table.stamp
+            keys[at], stamps[at] = grams[gram], table.stamp
+        out[row] = repeats / max(count, 1)
+
+
+@compiled
+def read_bare_words(data: np.ndarray, at: int, end: int, forms: np.ndarray, keys: np.ndarray) -> int:
+    """Write hashes of the words of a text, whose bytes have ``forms``; return how many there are."""
+    count = 0
+    while at < end:
+        code = forms[data[at]]
+        if code == 32:
+            at += 1
+            continue
+        key, eight, place = SEED, np.uint64(0), 0
+        while code != 32:
+            eight = eight << np.uint64(8) | np.uint64(code)
+            place += 1
+            if place & 7 == 0:
+                key, eight = mixed(key ^ eight), np.uint64(0)
+            at += 1
+            if at == end:
+                break
+            code = forms[data[at]]
+        keys[count] = mixed(key + np.uint64(place) * PRIME ^ eight)
+        count += 1
+    return count
