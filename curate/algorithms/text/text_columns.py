@@ -4,12 +4,21 @@ Words, lines and phrases are those of ``curate.verifiers.constraints.text_units`
 takes Series and returns one of the same length. Rust's regular expressions take linear time on any text.
 """
 
+from functools import cache
+
+import numpy as np
 import polars as pl
+
+from curate.algorithms.parallel import in_blocks
+from curate.algorithms.text.letter_classes import SIZE, every_character
+from curate.algorithms.text.utf8 import utf8
 
 STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``text_units.PUNCTUATION`` as a character class
 ALNUM = r"[\p{L}\p{N}]"
+WORD = rf"{ALNUM}\S*"
 # A letter, digit or mark of a script that separates words by spaces (``text_units.UNSPACED`` has the others).
 SPACED = r"[\p{L}\p{N}\p{M}--[\p{Han}\p{Hiragana}\p{Katakana}ー\x{ff70}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
+BLOCK = 8192  # texts in a thread's block
 LINE_BREAKS = ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 CURLY = ["“", "”", "‘", "’"]
 AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line with its white space
@@ -43,7 +52,24 @@ def plain(texts: pl.Series) -> pl.Series:
 
 def word_count(texts: pl.Series) -> pl.Series:
     """Return the number of words of each text."""
-    return texts.str.count_matches(rf"{ALNUM}\S*")
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_alnum_words
+
+        (data, ends), classes = utf8(texts), word_classes()
+        in_blocks(len(texts), BLOCK, lambda low, high: count_alnum_words(data, ends, classes, low, high, found))
+    count = pl.Series(found).set(texts.is_null(), None)
+    rare = (count < 0).fill_null(False)
+    return where(count, rare, texts.filter(rare).str.count_matches(WORD).cast(pl.Int64))
+
+
+@cache
+def word_classes() -> np.ndarray:
+    """Return which code points are white space (1) and letters or digits (2), as the regular expressions have them."""
+    codes, every = every_character()
+    classes = np.zeros(SIZE, np.uint8)
+    classes[codes] = every.str.contains(r"\s").to_numpy() + 2 * every.str.contains(ALNUM).to_numpy().astype(np.uint8)
+    return classes
 
 
 def lowercase_only(texts: pl.Series) -> pl.Series:

@@ -114,7 +114,9 @@ def as_json(found: pl.Series) -> pl.Series:
     if found.dtype == pl.Int64:
         return found.cast(pl.String)
     empty = found.list.len() == 0 if found.dtype == pl.List else pl.Series([False]).new_from_index(0, len(found))
-    written = [json.dumps(value, default=list) for value in found.filter(~empty)]
+    values = [tuple(value) if isinstance(value, list) else value for value in found.filter(~empty).to_list()]
+    once = {value: json.dumps(value) for value in set(values)}
+    written = [once[value] for value in values]
     nothing = pl.Series(["[]"]).new_from_index(0, len(found))
     return nothing.scatter((~empty).arg_true(), written).set(found.is_null(), None)
 

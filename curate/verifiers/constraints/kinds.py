@@ -23,24 +23,21 @@ from curate.algorithms.text.text_columns import (
 )
 from curate.verifiers.constraints import layout
 from curate.verifiers.constraints.forms import (
-    Found,
     How,
-    HowValue,
     Kind,
     Letter,
     Phrase,
     Phrases,
     Verdicts,
     Whole,
-    WholeValue,
     compare,
-    each,
     missing,
 )
 from curate.verifiers.constraints.if_multi import MULTI_INSTRUCTIONS
 from curate.verifiers.constraints.ifeval import INSTRUCTIONS
 from curate.verifiers.constraints.rlvr import FUNCTIONS
-from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
+from curate.verifiers.constraints.sentence_counts import sentence_counts
+from curate.verifiers.constraints.text_units import PUNCTUATION
 
 LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # a character of a word in capitals
 CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
@@ -208,18 +205,14 @@ def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
     return reduce(pl.Series.__or__, (text == option for option in bare)), None
 
 
-@each
-def n_sentences(text: str, n: WholeValue, how: HowValue = "exactly") -> tuple[bool, Found]:
+def n_sentences(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
     """Number of sentences."""
-    found = len(sentence_lengths(text))
-    return {"exactly": found == n, "at_least": found >= n, "at_most": found <= n}[how], found
+    return compare(sentence_counts(texts)[0], n, how)
 
 
-@each
-def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
+def max_sentence_words(texts: pl.Series, n: Whole) -> Verdicts:
     """No sentence has more than n words; found: the most."""
-    most = max(sentence_lengths(text), default=0)
-    return most <= n, most
+    return compare(sentence_counts(texts)[1], n, "at_most")
 
 
 KINDS: dict[str, Kind] = (

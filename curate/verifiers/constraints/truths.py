@@ -70,14 +70,31 @@ def read_constraints(truths: list[str], kinds: dict[str, Kind]) -> Constraints:
         place.append(len(group))
         group.append(constraint)
     number = {key: n for n, key in enumerate(members)}
-    columns = {"truth": truths, "constraint": held, "wrong": wrong}
     return Constraints(
-        pl.DataFrame(columns, {"truth": pl.String, "constraint": pl.List(pl.Int64), "wrong": pl.String}),
+        pl.DataFrame(
+            {
+                "truth": pl.Series(truths, dtype=pl.String),
+                "constraint": as_lists(held),
+                "wrong": pl.Series(wrong, dtype=pl.String),
+            }
+        ),
         pl.Series([json.dumps(constraint) for constraint in constraints], dtype=pl.String),
         pl.Series([number[key] for key in form], dtype=pl.Int64),
         pl.Series(place, dtype=pl.Int64),
         [(key[0], as_columns(group, kinds[key[0]])) for key, group in members.items()],
     )
+
+
+def as_lists(held: list[list[int] | None]) -> pl.Series:
+    """Return a column of lists; from flat columns, which is ten times as fast as from the lists themselves."""
+    owner = [row for row, numbers in enumerate(held) for _ in numbers or ()]
+    flat = pl.DataFrame(
+        {"row": owner, "number": [number for numbers in held for number in numbers or ()]},
+        {"row": pl.Int64, "number": pl.Int64},
+    )
+    rows = pl.select(row=pl.int_range(len(held), dtype=pl.Int64))
+    lists = flat.group_by("row", maintain_order=True).agg("number")
+    return rows.join(lists, on="row", how="left", maintain_order="left")["number"]
 
 
 def pieces(truth: str) -> list[bytes]:
