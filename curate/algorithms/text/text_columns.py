@@ -65,10 +65,11 @@ def word_count(texts: pl.Series) -> pl.Series:
 
 @cache
 def word_classes() -> np.ndarray:
-    """Return which code points are white space (1) and letters or digits (2), as the regular expressions have them."""
+    """Return which code points are white space (1), letters or digits (2), and ``SPACED`` (4)."""
     codes, every = every_character()
     classes = np.zeros(SIZE, np.uint8)
-    classes[codes] = every.str.contains(r"\s").to_numpy() + 2 * every.str.contains(ALNUM).to_numpy().astype(np.uint8)
+    for bit, pattern in enumerate((r"\s", ALNUM, SPACED)):
+        classes[codes] |= every.str.contains(pattern).to_numpy() * np.uint8(1 << bit)
     return classes
 
 
@@ -92,11 +93,22 @@ def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
     # Most texts do not have the phrase's first word, which is a quick check.
     rows = texts.str.contains(pl.lit(phrases.str.extract(f"({ALNUM}+)").fill_null("")), literal=True)
     texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
-    # With a mark at both ends of every run of letters and digits, a phrase can only match whole words. Scripts without
-    # spaces between words have no marks.
-    texts, phrases = (some.str.replace_all(f"({SPACED}+)", "\x01${1}\x02") for some in (texts, phrases))
-    count = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(rows))
-    return where(count, rows, texts.str.count_matches(phrases, literal=True))
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_whole
+
+        count_whole(*utf8(texts), *utf8(phrases), word_classes(), found)
+    return where(pl.Series([0], dtype=pl.Int64).new_from_index(0, len(rows)), rows, pl.Series(found))
+
+
+def first_is_spaced(texts: pl.Series) -> pl.Series:
+    """Return whether each text begins with a character that is ``SPACED``; false for an empty one."""
+    found = np.zeros(len(texts), bool)
+    if len(texts):
+        from curate.algorithms.text import word_loops
+
+        word_loops.first_is_spaced(*utf8(texts), word_classes(), found)
+    return pl.Series(found)
 
 
 def in_words(texts: pl.Series) -> pl.Series:

@@ -11,8 +11,8 @@ import polars as pl
 
 from curate.algorithms.text.text_columns import (
     ALNUM,
-    SPACED,
     STUCK,
+    first_is_spaced,
     in_words,
     lowercase_only,
     plain,
@@ -178,7 +178,7 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
     texts, phrase = plain(texts), plain(phrase)
-    word_continues = phrase.str.tail(1).str.contains(SPACED) & character_after(texts, phrase).str.contains(SPACED)
+    word_continues = first_is_spaced(phrase.str.tail(1)) & first_is_spaced(character_after(texts, phrase))
     return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
 
 
@@ -195,7 +195,7 @@ def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
-    word_continues = longer & before.str.contains(SPACED) & phrase.str.head(1).str.contains(SPACED)
+    word_continues = longer & first_is_spaced(before) & first_is_spaced(phrase)
     return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.letter_classes import SIZE
 from curate.algorithms.text.text_loops import character
 
@@ -47,7 +47,7 @@ def count_sentences(
         out[row, 0], out[row, 1] = sentences + (words > 0), max(most, words)
 
 
-@compiled
+@inlined
 def read_token(data: np.ndarray, at: int, end: int, kinds: np.ndarray) -> tuple[int, int, bool]:
     """Return the byte after a token, the class of its last character, and whether it holds a letter or digit.
 
@@ -63,10 +63,13 @@ def read_token(data: np.ndarray, at: int, end: int, kinds: np.ndarray) -> tuple[
             break
         last, at = kind, after
         lettered |= (kind & ALNUM) > 0
+        while not last & BREAK and at < end and data[at] < 0x80 and kinds[data[at]] & ALNUM:  # a fast path
+            last = int(kinds[data[at]])
+            lettered, at = True, at + 1
     return at, last, lettered
 
 
-@compiled
+@inlined
 def is_list_number(data: np.ndarray, begin: int, end: int, kinds: np.ndarray) -> bool:
     """Return whether a token is digits before any dots and closing brackets."""
     while end > begin and (data[end - 1] == DOT or data[end - 1] == BRACKET):
@@ -79,7 +82,7 @@ def is_list_number(data: np.ndarray, begin: int, end: int, kinds: np.ndarray) ->
     return end > begin
 
 
-@compiled
+@inlined
 def ends_sentence(data: np.ndarray, begin: int, end: int, kinds: np.ndarray, abbreviations: np.ndarray) -> bool:
     """Return whether a sentence ends after a token (``text_units.ends_sentence``)."""
     while True:  # leave closing quotes and brackets
