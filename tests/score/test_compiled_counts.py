@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.algorithms.text.ngrams import normalise
-from curate.algorithms.text.text_columns import WORD, times, word_count
+from curate.algorithms.text.text_columns import WORD, line_count, times, with_line_feeds, word_count
 from curate.score.repetition import score as repetition
 from curate.verifiers.constraints.sentence_counts import sentence_counts
 from curate.verifiers.constraints.text_units import sentence_lengths, whole_words
@@ -68,10 +68,11 @@ def test_sentences_are_those_of_one_text(texts):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(TEXTS | st.none(), max_size=5))
-@example(["\x1c a\x1cb", "\u2028½ ª", None, "\U0002ffff a 𠀀"])
-def test_words_are_those_of_the_regular_expression(texts):
+@example(["\x1c a\x1cb", "\u2028½ ª\r\n\x1e \x0bb\x85", None, "\U0002ffff a 𠀀"])
+def test_words_and_lines_are_those_of_the_expressions(texts):
     column = pl.Series(texts, dtype=pl.String)
     assert word_count(column).to_list() == column.str.count_matches(WORD).to_list()
+    assert line_count(column).to_list() == with_line_feeds(column).str.count_matches(r"\S[^\n]*").to_list()
 
 
 @settings(max_examples=200, deadline=None)

@@ -63,12 +63,23 @@ def word_count(texts: pl.Series) -> pl.Series:
     return where(count, rare, texts.filter(rare).str.count_matches(WORD).cast(pl.Int64))
 
 
+def line_count(texts: pl.Series) -> pl.Series:
+    """Return the number of lines of each text that are not blank."""
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_full_lines
+
+        (data, ends), classes = utf8(texts), word_classes()
+        in_blocks(len(texts), BLOCK, lambda low, high: count_full_lines(data, ends, classes, low, high, found))
+    return pl.Series(found).set(texts.is_null(), None)
+
+
 @cache
 def word_classes() -> np.ndarray:
-    """Return which code points are white space (1), letters or digits (2), and ``SPACED`` (4)."""
+    """Return which code points are white space (1), letters or digits (2), ``SPACED`` (4), and line breaks (8)."""
     codes, every = every_character()
     classes = np.zeros(SIZE, np.uint8)
-    for bit, pattern in enumerate((r"\s", ALNUM, SPACED)):
+    for bit, pattern in enumerate((r"\s", ALNUM, SPACED, rf"[\n{''.join(LINE_BREAKS)}]")):
         classes[codes] |= every.str.contains(pattern).to_numpy() * np.uint8(1 << bit)
     return classes
 

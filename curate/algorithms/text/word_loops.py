@@ -6,7 +6,7 @@ from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.letter_classes import SIZE
 from curate.algorithms.text.text_loops import character
 
-SPACE, ALNUM, SPACED = 1, 2, 4  # in the table of ``text_columns.word_classes``
+SPACE, ALNUM, SPACED, BREAK = 1, 2, 4, 8  # in the table of ``text_columns.word_classes``
 
 
 @compiled
@@ -30,6 +30,27 @@ def count_alnum_words(
             alnum = (kind & ALNUM) > 0  # no branches: most characters would be guessed wrong at the ends of words
             count += alnum & (not counted)
             counted = (counted | alnum) & ((kind & SPACE) == 0)
+        out[row] = count
+
+
+@compiled
+def count_full_lines(
+    data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, low: int, high: int, out: np.ndarray
+) -> None:
+    """Fill ``out`` with the lines of each text that are not blank."""
+    for row in range(low, high):
+        at, end = ends[row], ends[row + 1]
+        count, counted = 0, False
+        while at < end:
+            if data[at] < 0x80:
+                kind = kinds[data[at]]
+                at += 1
+            else:
+                code, at = character(data, at)
+                kind = kinds[code] if code < SIZE else 0  # no white space beyond
+            full = kind & (SPACE | BREAK) == 0
+            count += full & (not counted)
+            counted = (counted | full) & (kind & BREAK == 0)
         out[row] = count
 
 

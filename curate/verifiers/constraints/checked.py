@@ -102,10 +102,9 @@ def check_part(part: pl.DataFrame, texts: pl.Series, constraints: Constraints) -
     }
     holds, found = KINDS[kind](texts.gather(part["row"]), **parameters)
     if found is not None:
-        with_found = pl.select(
-            pl.concat_str(shown.str.strip_suffix("}"), pl.lit(', "found": '), as_json(found), pl.lit("}"))
-        )
-        shown = with_found.to_series().fill_null(shown)
+        begun = constraints.begun.gather(part["constraint"])
+        with_found = pl.select(pl.concat_str(begun, pl.lit(', "found": '), as_json(found), pl.lit("}"))).to_series()
+        shown = with_found.fill_null(shown) if with_found.null_count() else with_found
     return pl.DataFrame({"check": part["check"], "holds": holds, "shown": shown})
 
 
