@@ -39,6 +39,8 @@ from curate.verifiers.constraints.rlvr import FUNCTIONS
 from curate.verifiers.constraints.sentence_counts import sentence_counts
 from curate.verifiers.constraints.text_units import PUNCTUATION
 
+SOME = 16  # times the longest phrase, and this: as much of a text is read at first to compare its start or end
+SPARE = 3  # characters beyond a phrase that tell how it goes on, whatever was cut behind
 LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # a character of a word in capitals
 CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
 ALL_CAPS = rf"(?:^|\s){LARGE}*{CAPITAL}{LARGE}*{CAPITAL}{LARGE}*(?:\s|$)"
@@ -177,7 +179,10 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
-    texts, phrase = plain(texts), plain(phrase)
+    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
+    begun = plain(texts.str.head(part))
+    cut = (begun.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
+    texts = where(begun, cut, plain(texts.filter(cut)))
     word_continues = first_is_spaced(phrase.str.tail(1)) & first_is_spaced(character_after(texts, phrase))
     return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
 
@@ -190,13 +195,21 @@ def character_after(texts: pl.Series, phrase: pl.Series) -> pl.Series:
 
 def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text ends with the phrase. If the phrase ends in a letter or digit, punctuation may follow."""
-    texts, phrase = plain(texts), plain(phrase)
-    texts = texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(phrase.str.tail(1).str.contains(ALNUM), texts)
+    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
+    bare = phrase.str.tail(1).str.contains(ALNUM)
+    end = without_end(plain(texts.str.tail(part)), bare)
+    cut = (end.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
+    texts = where(end, cut, without_end(plain(texts.filter(cut)), bare.filter(cut)))
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
     word_continues = longer & first_is_spaced(before) & first_is_spaced(phrase)
     return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
+
+
+def without_end(texts: pl.Series, rows: pl.Series) -> pl.Series:
+    """Return the texts, without the punctuation at their ends where ``rows`` is true."""
+    return texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(rows, texts)
 
 
 def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
