@@ -75,7 +75,8 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     build = partial(
         write_source, sources=state.sources, path=path, settings=settings, where=where, label=label, shown=shown
     )
-    return StageSpec(label, key, build, partial(_adopt, state, step, shown), code=(read_source, content_of), in_plan=True)
+    adopt = partial(_adopt, state, step, shown)
+    return StageSpec(label, key, build, adopt, code=(read_source, content_of), in_plan=True)
 
 
 def cuts_unanswered(recipe: recipes.Recipe) -> bool:

@@ -6,6 +6,9 @@ counts anywhere. In English and Chinese, and the commonest phrases in German, Fr
 
 import polars as pl
 
+from curate.algorithms.parallel import in_blocks
+
+BLOCK = 4096  # texts in a thread's block
 REFUSALS = "|".join(
     [
         r"\b(?:sorry|afraid),? (?:but )?(?:i (?:can't|can ?not|do not|don't|won't|will not)|as an?\b)",
@@ -38,5 +41,11 @@ BOILERPLATE = "|".join(
 
 def score(response: pl.Series, *, head: int = 250) -> pl.Series:
     """Return 1.0 or 0.0 for each response, null for a null one. A refusal counts in the first ``head`` characters."""
-    text = response.cast(pl.String).str.to_lowercase().str.replace_all("[’‘ʼ]", "'")
-    return (text.str.head(head).str.contains(REFUSALS) | text.str.contains(BOILERPLATE)).cast(pl.Float64).alias("value")
+    texts = response.cast(pl.String)
+    blocks = in_blocks(len(texts), BLOCK, lambda low, high: _refused(texts[low:high], head))
+    return pl.concat(blocks or [_refused(texts, head)]).alias("value")
+
+
+def _refused(texts: pl.Series, head: int) -> pl.Series:
+    texts = texts.str.to_lowercase().str.replace_all("[’‘ʼ]", "'")
+    return (texts.str.head(head).str.contains(REFUSALS) | texts.str.contains(BOILERPLATE)).cast(pl.Float64)

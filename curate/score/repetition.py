@@ -6,9 +6,13 @@
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.ngrams import HASH_BITS, ngrams
-from curate.algorithms.text.word_bytes import hashes, map_blocks, normalise_beyond_ascii
+from curate.algorithms.parallel import in_blocks
+from curate.algorithms.text.ngrams import normalise
+from curate.algorithms.text.utf8 import utf8
+from curate.algorithms.text.word_forms import word_forms
 from schemas.errors import UserError
+
+BLOCK = 1024  # texts in a thread's block
 
 
 def score(response: pl.Series, *, ngram: int = 3) -> pl.Series:
@@ -24,14 +28,21 @@ def score(response: pl.Series, *, ngram: int = 3) -> pl.Series:
     if ngram < 1:
         raise UserError(f"score repetition: ngram must be at least 1, found {ngram}")
     texts = response.cast(pl.String)
-    share = map_blocks(normalise_beyond_ascii(texts.fill_null("")), lambda block: _share(block, ngram))
+    share = _share(texts, ngram, normal=False)
+    odd = pl.Series(share < 0)
+    if odd.any():
+        share[odd.to_numpy()] = _share(normalise(texts.filter(odd)), ngram, normal=True)
     return pl.Series("value", share).set(texts.is_null(), None)
 
 
-def _share(texts: pl.Series, ngram: int) -> np.ndarray:
-    grams, starts = ngrams(*hashes(texts), ngram)
-    total = np.diff(starts)
-    row = np.repeat(np.arange(len(total), dtype=np.uint64), total)
-    keys = np.sort((row << np.uint64(HASH_BITS)) | grams)
-    again = keys[1:][keys[1:] == keys[:-1]] >> np.uint64(HASH_BITS)
-    return np.bincount(again.astype(np.int64), minlength=len(total)) / np.maximum(total, 1)
+def _share(texts: pl.Series, ngram: int, *, normal: bool) -> np.ndarray:
+    """Return the share of each text, 0 for null; -1 where a text that is not ``normal`` has to be normalised first."""
+    share = np.zeros(len(texts))
+    if len(texts):
+        from curate.algorithms.text.word_ngram_loops import repeated_share
+
+        (data, ends), forms = utf8(texts), word_forms()
+        in_blocks(
+            len(texts), BLOCK, lambda low, high: repeated_share(data, ends, forms, normal, ngram, low, high, share)
+        )
+    return share

@@ -6,6 +6,7 @@ import pytest
 
 import curate.select.dpp as dpp
 from curate.algorithms.vectors.integer_vectors import TO_COSINE, nearest_to_mean, to_integers
+from curate.select._hours import refuse_hours
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 
@@ -141,3 +142,21 @@ def test_scores_may_be_of_any_size(size):
     with np.errstate(all="raise", under="ignore"):
         result, _ = dpp.subset(vectors, numbers(score * size * 1e8), keep=9)
     assert result.equals(dpp.subset(vectors, numbers(score), keep=9)[0])
+
+
+def test_a_choice_that_takes_hours_is_refused_with_an_estimate():
+    vectors = embeddings(unit(1500))
+    with pytest.raises(
+        UserError, match=r"select dpp: to keep 500 of 1,500 rows would take about .* set keep to \d+ or less"
+    ):
+        dpp.subset(vectors, numbers([None] * 1500), keep=500, hours=1e-8)
+    with pytest.raises(UserError, match="hours: expected a number above 0, found 0"):
+        dpp.subset(vectors, numbers([None] * 1500), keep=500, hours=0)
+    assert dpp.subset(vectors, numbers([None] * 1500), keep=5, hours=1e-4)[0]["kept"].sum() == 5
+
+
+def test_a_tenth_of_a_million_rows():
+    """By the estimate alone: dpp is refused."""
+    seconds = dpp.SECONDS + dpp.PER_NUMBER * 384 + dpp.PER_PICK * 134
+    with pytest.raises(UserError, match="100,000 of 1,000,000 rows would take about 3 hours"):
+        refuse_hours("dpp", 1_000_000, 100_000, seconds, 1.0)

@@ -6,6 +6,7 @@ import pytest
 
 import curate.select.mmr as mmr
 from curate.algorithms.vectors.integer_vectors import TO_COSINE, to_integers
+from curate.select._hours import refuse_hours
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 
@@ -102,3 +103,19 @@ def test_scores_may_be_of_any_size(size):
     with np.errstate(all="raise", under="ignore"):
         result, _ = mmr.subset(vectors, numbers(score * size * 1e8), keep=9)
     assert result.equals(mmr.subset(vectors, numbers(score), keep=9)[0])
+
+
+def test_a_choice_that_takes_hours_is_refused_with_an_estimate():
+    vectors = embeddings(unit(1500))
+    with pytest.raises(
+        UserError, match=r"select mmr: to keep 500 of 1,500 rows would take about .* set keep to \d+ or less"
+    ):
+        mmr.subset(vectors, numbers([None] * 1500), keep=500, hours=1e-8)
+    with pytest.raises(UserError, match="hours: expected a number above 0, found 0"):
+        mmr.subset(vectors, numbers([None] * 1500), keep=500, hours=0)
+    assert mmr.subset(vectors, numbers([None] * 1500), keep=5, hours=1e-4)[0]["kept"].sum() == 5
+
+
+def test_a_tenth_of_a_million_rows():
+    """By the estimate alone: mmr takes less than an hour."""
+    refuse_hours("mmr", 1_000_000, 100_000, mmr.SECONDS * 384, 1.0)

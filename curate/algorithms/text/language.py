@@ -1,9 +1,9 @@
 """Detect the language of texts by py3langid's model: naive Bayes over byte n-grams (langid.py, ACL 2012).
 
 The languages are those of two-letter codes (ISO 639-1) that the model knows, so that a dialect with a code of three
-letters is detected as its language: zh for Cantonese and Wu. py3langid reads a text byte by byte in Python; here two
-thousand texts are read at once, one byte of each in a step, with the same scores (the tests compare with py3langid's
-own ``classify``). Deterministic; the model comes with the package and is loaded once, in half a second.
+letters is detected as its language: zh for Cantonese and Wu. py3langid reads a text byte by byte in Python; here a
+compiled loop does, with the same scores but for rounding (the tests compare with py3langid's own ``classify``).
+Deterministic; the model comes with the package and is loaded once, in half a second.
 """
 
 from functools import cache
@@ -12,12 +12,15 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.text_columns import uppercase_only
+from curate.algorithms.parallel import in_blocks
+from curate.algorithms.text.letter_classes import letter_classes
+from curate.algorithms.text.text_columns import uppercase_only, where
+from curate.algorithms.text.utf8 import utf8
 from schemas.errors import needs_extra
 
 END = 200  # characters at each end of a text that are read: more hardly ever change the language
 SHORTEST = 9  # bytes of letters that a text must have: 9 Latin letters, 5 Cyrillic, 3 Han
-TOGETHER = 2048  # texts read at once
+BLOCK = 2048  # texts in a thread's block: their sums are 2 MB
 NO_LANGUAGE = "zxx"  # ISO 639's code for no linguistic content, such as some code and tables of numbers
 
 
@@ -29,7 +32,7 @@ class Model(NamedTuple):
     feature: np.ndarray  # int32, state -> the feature that ends there, or -1
     weights: np.ndarray  # float32, (features, languages)
     prior: np.ndarray  # float32, one a language
-    languages: np.ndarray  # str, language codes; one may occur twice, once for each of its scripts
+    languages: np.ndarray  # str, language codes, sorted; one may occur twice, once for each of its scripts
 
 
 def detect(texts: pl.Series) -> pl.DataFrame:
@@ -40,22 +43,19 @@ def detect(texts: pl.Series) -> pl.DataFrame:
         languages that the model knows). Both are null if the text is null, has too few letters, or is no language.
     """
     texts = texts.cast(pl.String)
-    length = texts.str.len_chars()
-    ends = pl.select(pl.concat_str(texts.str.head(END), texts.str.tail(END))).to_series()
-    texts = texts.set((length > 2 * END).fill_null(False), None).fill_null(ends)
-    letters = texts.str.replace_all(r"[^\p{L}\p{M}]+", "").str.len_bytes().fill_null(0)
-    rows = (letters >= SHORTEST).arg_true()
-    # Texts of similar length together, so that few have ended at any step.
-    some = texts.gather(rows).to_frame("text").with_columns(row=rows).sort(pl.col("text").str.len_bytes(), "row")
-    languages = np.full(len(texts), None, dtype=object)
-    probabilities = np.full(len(texts), np.nan)
-    for part in some.iter_slices(TOGETHER):
-        at = part["row"].to_numpy()
-        languages[at], probabilities[at] = _classify(_bytes(part["text"]))
+    codes, best = np.empty(len(texts), np.int64), np.empty(len(texts))
+    if len(texts):
+        model, classes = _model(), letter_classes()  # before the threads that share them
+
+        def block(low: int, high: int) -> None:
+            codes[low:high], best[low:high] = _classify(texts[low:high], model, classes)
+
+        in_blocks(len(texts), BLOCK, block)
+    names = pl.Series(_codes() if len(texts) else [], dtype=pl.String)
     found = pl.DataFrame(
         {
-            "language": pl.Series(languages.tolist(), dtype=pl.String),
-            "probability": pl.Series(probabilities, nan_to_null=True),
+            "language": names.gather(pl.Series(codes).set(pl.Series(codes < 0), None)),
+            "probability": pl.Series(best, nan_to_null=True),
         }
     )
     return found.with_columns(pl.when(pl.col("language") != NO_LANGUAGE).then(pl.all()))
@@ -63,58 +63,48 @@ def detect(texts: pl.Series) -> pl.DataFrame:
 
 def languages() -> list[str]:
     """Return the codes of the languages that can be detected, sorted."""
-    return sorted(set(_model().languages.tolist()) - {NO_LANGUAGE})
+    return [code for code in _codes().tolist() if code != NO_LANGUAGE]
 
 
-def _bytes(texts: pl.Series) -> list[bytes]:
-    """The texts as py3langid reads them: in lower case if there are only capitals, composed (NFC), UTF-8."""
-    texts = texts.str.to_lowercase().zip_with(uppercase_only(texts), texts)
-    beyond_ascii = texts.str.len_bytes() != texts.str.len_chars()
-    texts = texts.scatter(beyond_ascii.arg_true(), texts.filter(beyond_ascii).str.normalize("NFC"))
-    return texts.cast(pl.Binary).to_list()
+def _classify(texts: pl.Series, model: Model, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number in ``_codes`` of the most probable language of each text, and its probability; -1 and NaN for none."""
+    from curate.algorithms.text.language_loops import add_weights, count_letters, find_features
 
-
-def _classify(texts: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The most probable language of each text, and its probability."""
-    model = _model()
-    row, feature = _features(texts, model)
-    keys, counts = np.unique(row * len(model.weights) + feature, return_counts=True)
-    row, feature = np.divmod(keys, len(model.weights))
-    counts = np.log1p(counts.astype(np.float32))
-    ends = np.searchsorted(row, np.arange(len(texts) + 1))
-    scores = np.zeros((len(texts), len(model.prior)), np.float32)
-    for n, (low, high) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
-        if low < high:
-            scores[n] = counts[low:high] @ model.weights[feature[low:high]] + model.prior
-    lengths = np.array([len(text) for text in texts], np.float32)
-    scores /= np.sqrt(np.maximum(lengths, 1))[:, None]  # py3langid's calibration for the length
+    long = texts.str.len_chars() > 2 * END
+    some = texts.filter(long)
+    ends = pl.select(pl.concat_str(some.str.head(END), some.str.tail(END))).to_series()
+    texts = where(texts, long.fill_null(False), ends)
+    letters = np.empty(len(texts), np.int64)
+    count_letters(*utf8(texts), classes, SHORTEST, letters)
+    rows = np.flatnonzero(letters >= SHORTEST)
+    data, ends = utf8(_as_read(texts.gather(rows)))
+    scores = np.zeros((len(rows), len(model.prior)), np.float32)
+    found = np.empty(len(data), np.int32)
+    order = np.argsort(-np.diff(ends), kind="stable")
+    find_features(data, ends, order, model.first, model.after, model.feature, found)
+    add_weights(found, ends, model.weights, model.prior, scores)
+    scores /= np.sqrt(np.maximum(np.diff(ends), 1).astype(np.float32))[:, None]  # py3langid's, for the length
     scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)
-    codes, column = np.unique(model.languages, return_inverse=True)
-    merged = scores @ np.eye(len(codes), dtype=np.float32)[column]
-    best = merged.argmax(axis=1)
-    return codes[best], merged[np.arange(len(texts)), best]
+    merged = np.add.reduceat(scores, np.searchsorted(model.languages, _codes()), axis=1)  # both scripts of a language
+    codes, best = np.full(len(texts), -1), np.full(len(texts), np.nan)
+    codes[rows] = merged.argmax(axis=1)
+    best[rows] = merged[np.arange(len(rows)), codes[rows]]
+    return codes, best
 
 
-def _features(texts: list[bytes], model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Every occurrence of a feature in the texts: the index of the text, and the feature."""
-    lengths = np.array([len(text) for text in texts])
-    width = int(lengths.max(initial=0))
-    letters = np.zeros((len(texts), width), np.uint8)
-    letters[np.arange(width) < lengths[:, None]] = np.frombuffer(b"".join(texts), np.uint8)
-    letters = np.ascontiguousarray(letters.T)
-    order = np.argsort(-lengths, kind="stable")
-    longer = np.searchsorted(-lengths[order], -np.arange(width), side="left")  # number of texts longer than each place
-    state = np.zeros(len(texts), np.int64)
-    rows, features = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for place in range(width):
-        now = order[: longer[place]]
-        state = model.after[model.first[state[: len(now)]] + letters[place, now]]
-        feature = model.feature[state]
-        complete = feature >= 0
-        rows.append(now[complete])
-        features.append(feature[complete])
-    return np.concatenate(rows), np.concatenate(features)
+def _as_read(texts: pl.Series) -> pl.Series:
+    """The texts as py3langid reads them: in lower case if there are only capitals, composed (NFC)."""
+    capitals = uppercase_only(texts)
+    texts = where(texts, capitals, texts.filter(capitals).str.to_lowercase())
+    beyond_ascii = texts.str.len_bytes() != texts.str.len_chars()
+    return where(texts, beyond_ascii, texts.filter(beyond_ascii).str.normalize("NFC"))
+
+
+@cache
+def _codes() -> np.ndarray:
+    """The codes of the languages, sorted, each once."""
+    return np.unique(_model().languages)
 
 
 @cache
@@ -125,11 +115,12 @@ def _model() -> Model:
         raise needs_extra("finding the language of a text", "steps") from None
     full = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     full.set_languages([code for code in full.labels if len(code) == 2 or code == NO_LANGUAGE])
+    order = np.argsort(full.nb_classes, kind="stable")
     return Model(
         first=np.asarray(full.tk_row, np.int32) << 8,
         after=np.asarray(full.tk_nextmove, np.int32),
         feature=np.asarray(full.tk_output, np.int32),
-        weights=np.ascontiguousarray(full.nb_ptc, np.float32),
-        prior=np.asarray(full.nb_pc, np.float32),
-        languages=np.asarray(full.nb_classes),
+        weights=np.ascontiguousarray(full.nb_ptc[:, order], np.float32),
+        prior=np.asarray(full.nb_pc, np.float32)[order],
+        languages=np.asarray(full.nb_classes)[order],
     )

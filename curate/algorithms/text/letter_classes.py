@@ -29,11 +29,16 @@ COUNTED = (LETTER, DIGIT, SPACE, UPPER, LOWER)
 FIELD = 10  # bits of a counter: five counters fit into one 64-bit number
 
 
+def every_character() -> tuple[np.ndarray, pl.Series]:
+    """Return the code points below ``SIZE`` that are characters, all but surrogates, and each as a text."""
+    codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])
+    return codes, pl.Series([chr(code) for code in codes.tolist()])
+
+
 @cache
 def letter_classes() -> np.ndarray:
     """Return the classes of each code point below ``SIZE``, one bit a class (uint16)."""
-    codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])  # without surrogates, which are no characters
-    every = pl.Series([chr(code) for code in codes.tolist()])
+    codes, every = every_character()
     bits = np.zeros(SIZE, np.uint16)
     for bit, pattern in KINDS.items():
         bits[codes] |= every.str.contains(pattern).to_numpy() * np.uint16(bit)

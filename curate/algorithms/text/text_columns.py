@@ -4,12 +4,21 @@ Words, lines and phrases are those of ``curate.verifiers.constraints.text_units`
 takes Series and returns one of the same length. Rust's regular expressions take linear time on any text.
 """
 
+from functools import cache
+
+import numpy as np
 import polars as pl
+
+from curate.algorithms.parallel import in_blocks
+from curate.algorithms.text.letter_classes import SIZE, every_character
+from curate.algorithms.text.utf8 import utf8
 
 STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``text_units.PUNCTUATION`` as a character class
 ALNUM = r"[\p{L}\p{N}]"
+WORD = rf"{ALNUM}\S*"
 # A letter, digit or mark of a script that separates words by spaces (``text_units.UNSPACED`` has the others).
 SPACED = r"[\p{L}\p{N}\p{M}--[\p{Han}\p{Hiragana}\p{Katakana}ー\x{ff70}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
+BLOCK = 8192  # texts in a thread's block
 LINE_BREAKS = ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 CURLY = ["“", "”", "‘", "’"]
 AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line with its white space
@@ -43,7 +52,36 @@ def plain(texts: pl.Series) -> pl.Series:
 
 def word_count(texts: pl.Series) -> pl.Series:
     """Return the number of words of each text."""
-    return texts.str.count_matches(rf"{ALNUM}\S*")
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_alnum_words
+
+        (data, ends), classes = utf8(texts), word_classes()
+        in_blocks(len(texts), BLOCK, lambda low, high: count_alnum_words(data, ends, classes, low, high, found))
+    count = pl.Series(found).set(texts.is_null(), None)
+    rare = (count < 0).fill_null(False)
+    return where(count, rare, texts.filter(rare).str.count_matches(WORD).cast(pl.Int64))
+
+
+def line_count(texts: pl.Series) -> pl.Series:
+    """Return the number of lines of each text that are not blank."""
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_full_lines
+
+        (data, ends), classes = utf8(texts), word_classes()
+        in_blocks(len(texts), BLOCK, lambda low, high: count_full_lines(data, ends, classes, low, high, found))
+    return pl.Series(found).set(texts.is_null(), None)
+
+
+@cache
+def word_classes() -> np.ndarray:
+    """Return which code points are white space (1), letters or digits (2), ``SPACED`` (4), and line breaks (8)."""
+    codes, every = every_character()
+    classes = np.zeros(SIZE, np.uint8)
+    for bit, pattern in enumerate((r"\s", ALNUM, SPACED, rf"[\n{''.join(LINE_BREAKS)}]")):
+        classes[codes] |= every.str.contains(pattern).to_numpy() * np.uint8(1 << bit)
+    return classes
 
 
 def lowercase_only(texts: pl.Series) -> pl.Series:
@@ -66,11 +104,22 @@ def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
     # Most texts do not have the phrase's first word, which is a quick check.
     rows = texts.str.contains(pl.lit(phrases.str.extract(f"({ALNUM}+)").fill_null("")), literal=True)
     texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
-    # With a mark at both ends of every run of letters and digits, a phrase can only match whole words. Scripts without
-    # spaces between words have no marks.
-    texts, phrases = (some.str.replace_all(f"({SPACED}+)", "\x01${1}\x02") for some in (texts, phrases))
-    count = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(rows))
-    return where(count, rows, texts.str.count_matches(phrases, literal=True))
+    found = np.zeros(len(texts), np.int64)
+    if len(texts):
+        from curate.algorithms.text.word_loops import count_whole
+
+        count_whole(*utf8(texts), *utf8(phrases), word_classes(), found)
+    return where(pl.Series([0], dtype=pl.Int64).new_from_index(0, len(rows)), rows, pl.Series(found))
+
+
+def first_is_spaced(texts: pl.Series) -> pl.Series:
+    """Return whether each text begins with a character that is ``SPACED``; false for an empty one."""
+    found = np.zeros(len(texts), bool)
+    if len(texts):
+        from curate.algorithms.text import word_loops
+
+        word_loops.first_is_spaced(*utf8(texts), word_classes(), found)
+    return pl.Series(found)
 
 
 def in_words(texts: pl.Series) -> pl.Series:

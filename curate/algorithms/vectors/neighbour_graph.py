@@ -3,7 +3,7 @@
 import numpy as np
 
 from curate.algorithms.how_far import how_far
-from curate.algorithms.parallel import in_blocks
+from curate.algorithms.parallel import in_blocks, one_thread_each
 from curate.algorithms.vectors.graphs import NeighbourHeaps
 
 BLOCK = 1 << 11  # rows and candidates in one product: 16 MB of bounds a thread
@@ -32,7 +32,8 @@ def neighbour_graph(
     ids, cosines = np.full((len(rows), most), -1, np.int32), np.zeros((len(rows), most), np.float32)
     heaps = NeighbourHeaps(vectors, rows, candidates, short is vectors, ids, cosines)
     if np.array_equal(rows, candidates):
-        _among_themselves(heaps, short[rows])
+        with one_thread_each():
+            _among_themselves(heaps, short[rows])
         return ids, cosines
 
     def work(low: int, high: int) -> None:
@@ -40,7 +41,8 @@ def neighbour_graph(
         for first in range(0, len(candidates), BLOCK):
             push_neighbours(left @ short[candidates[first : first + BLOCK]].T, low, first, heaps)
 
-    in_blocks(len(rows), BLOCK, work)
+    with one_thread_each():
+        in_blocks(len(rows), BLOCK, work)
     return ids, cosines
 
 
@@ -53,7 +55,10 @@ def _among_themselves(heaps: NeighbourHeaps, short: np.ndarray) -> None:
     how_far(0, count)
     for low in range(0, count, height):
         high = min(low + height, count)
-        bounds = short[low:high] @ short[low:].T
+        bounds = np.empty((high - low, count - low), np.float32)
+
+        def product(start: int, stop: int, bounds: np.ndarray = bounds, low: int = low, high: int = high) -> None:
+            np.matmul(short[low:high], short[low + start : low + stop].T, out=bounds[:, start:stop])
 
         def across(start: int, stop: int, bounds: np.ndarray = bounds, low: int = low) -> None:
             push_neighbours(bounds[start:stop], low + start, low, heaps)
@@ -62,6 +67,7 @@ def _among_themselves(heaps: NeighbourHeaps, short: np.ndarray) -> None:
             transposed = np.ascontiguousarray(bounds[:, high - low + start : high - low + stop].T)
             push_neighbours(transposed, high + start, low, heaps)
 
+        in_blocks(count - low, BLOCK, product)
         in_blocks(high - low, -(-(high - low) // 8), across)
         in_blocks(count - high, BLOCK, down)
         how_far(int(count - (count - high) ** 2 / count), count)  # a row has fewer to be compared with than one before

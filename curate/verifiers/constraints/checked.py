@@ -102,10 +102,9 @@ def check_part(part: pl.DataFrame, texts: pl.Series, constraints: Constraints) -
     }
     holds, found = KINDS[kind](texts.gather(part["row"]), **parameters)
     if found is not None:
-        with_found = pl.select(
-            pl.concat_str(shown.str.strip_suffix("}"), pl.lit(', "found": '), as_json(found), pl.lit("}"))
-        )
-        shown = with_found.to_series().fill_null(shown)
+        begun = constraints.begun.gather(part["constraint"])
+        with_found = pl.select(pl.concat_str(begun, pl.lit(', "found": '), as_json(found), pl.lit("}"))).to_series()
+        shown = with_found.fill_null(shown) if with_found.null_count() else with_found
     return pl.DataFrame({"check": part["check"], "holds": holds, "shown": shown})
 
 
@@ -114,7 +113,9 @@ def as_json(found: pl.Series) -> pl.Series:
     if found.dtype == pl.Int64:
         return found.cast(pl.String)
     empty = found.list.len() == 0 if found.dtype == pl.List else pl.Series([False]).new_from_index(0, len(found))
-    written = [json.dumps(value, default=list) for value in found.filter(~empty)]
+    values = [tuple(value) if isinstance(value, list) else value for value in found.filter(~empty).to_list()]
+    once = {value: json.dumps(value) for value in set(values)}
+    written = [once[value] for value in values]
     nothing = pl.Series(["[]"]).new_from_index(0, len(found))
     return nothing.scatter((~empty).arg_true(), written).set(found.is_null(), None)
 

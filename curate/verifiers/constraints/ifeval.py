@@ -36,7 +36,8 @@ from curate.verifiers.constraints.forms import (
     missing,
     related,
 )
-from curate.verifiers.constraints.text_units import sentence_lengths, whole_words
+from curate.verifiers.constraints.sentence_counts import sentence_counts
+from curate.verifiers.constraints.text_units import whole_words
 
 Verdict = tuple[bool, Found]
 OPTIONS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
@@ -76,11 +77,9 @@ def response_language(texts: pl.Series, language: Language) -> Verdicts:
     return (found == expected).fill_null(True), found
 
 
-@each
-def number_sentences(text: str, num_sentences: WholeValue, relation: RelationValue) -> Verdict:
+def number_sentences(texts: pl.Series, num_sentences: Whole, relation: Relation) -> Verdicts:
     """Number of sentences."""
-    found = len(sentence_lengths(text))
-    return is_related(found, num_sentences, relation), found
+    return related(sentence_counts(texts)[0], num_sentences, relation)
 
 
 @each

@@ -11,8 +11,8 @@ import polars as pl
 
 from curate.algorithms.text.text_columns import (
     ALNUM,
-    SPACED,
     STUCK,
+    first_is_spaced,
     in_words,
     lowercase_only,
     plain,
@@ -23,25 +23,24 @@ from curate.algorithms.text.text_columns import (
 )
 from curate.verifiers.constraints import layout
 from curate.verifiers.constraints.forms import (
-    Found,
     How,
-    HowValue,
     Kind,
     Letter,
     Phrase,
     Phrases,
     Verdicts,
     Whole,
-    WholeValue,
     compare,
-    each,
     missing,
 )
 from curate.verifiers.constraints.if_multi import MULTI_INSTRUCTIONS
 from curate.verifiers.constraints.ifeval import INSTRUCTIONS
 from curate.verifiers.constraints.rlvr import FUNCTIONS
-from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
+from curate.verifiers.constraints.sentence_counts import sentence_counts
+from curate.verifiers.constraints.text_units import PUNCTUATION
 
+SOME = 16  # times the longest phrase, and this: as much of a text is read at first to compare its start or end
+SPARE = 3  # characters beyond a phrase that tell how it goes on, whatever was cut behind
 LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # a character of a word in capitals
 CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
 ALL_CAPS = rf"(?:^|\s){LARGE}*{CAPITAL}{LARGE}*{CAPITAL}{LARGE}*(?:\s|$)"
@@ -180,8 +179,11 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
-    texts, phrase = plain(texts), plain(phrase)
-    word_continues = phrase.str.tail(1).str.contains(SPACED) & character_after(texts, phrase).str.contains(SPACED)
+    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
+    begun = plain(texts.str.head(part))
+    cut = (begun.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
+    texts = where(begun, cut, plain(texts.filter(cut)))
+    word_continues = first_is_spaced(phrase.str.tail(1)) & first_is_spaced(character_after(texts, phrase))
     return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
 
 
@@ -193,13 +195,21 @@ def character_after(texts: pl.Series, phrase: pl.Series) -> pl.Series:
 
 def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text ends with the phrase. If the phrase ends in a letter or digit, punctuation may follow."""
-    texts, phrase = plain(texts), plain(phrase)
-    texts = texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(phrase.str.tail(1).str.contains(ALNUM), texts)
+    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
+    bare = phrase.str.tail(1).str.contains(ALNUM)
+    end = without_end(plain(texts.str.tail(part)), bare)
+    cut = (end.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
+    texts = where(end, cut, without_end(plain(texts.filter(cut)), bare.filter(cut)))
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
-    word_continues = longer & before.str.contains(SPACED) & phrase.str.head(1).str.contains(SPACED)
+    word_continues = longer & first_is_spaced(before) & first_is_spaced(phrase)
     return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
+
+
+def without_end(texts: pl.Series, rows: pl.Series) -> pl.Series:
+    """Return the texts, without the punctuation at their ends where ``rows`` is true."""
+    return texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(rows, texts)
 
 
 def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
@@ -208,18 +218,14 @@ def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
     return reduce(pl.Series.__or__, (text == option for option in bare)), None
 
 
-@each
-def n_sentences(text: str, n: WholeValue, how: HowValue = "exactly") -> tuple[bool, Found]:
+def n_sentences(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
     """Number of sentences."""
-    found = len(sentence_lengths(text))
-    return {"exactly": found == n, "at_least": found >= n, "at_most": found <= n}[how], found
+    return compare(sentence_counts(texts)[0], n, how)
 
 
-@each
-def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
+def max_sentence_words(texts: pl.Series, n: Whole) -> Verdicts:
     """No sentence has more than n words; found: the most."""
-    most = max(sentence_lengths(text), default=0)
-    return most <= n, most
+    return compare(sentence_counts(texts)[1], n, "at_most")
 
 
 KINDS: dict[str, Kind] = (

@@ -4,7 +4,7 @@ import csv
 
 import polars as pl
 
-from curate.algorithms.text.text_columns import AT_LINE, straight, with_line_feeds
+from curate.algorithms.text.text_columns import AT_LINE, line_count, straight, with_line_feeds
 from curate.verifiers.constraints.forms import (
     Found,
     How,
@@ -24,11 +24,6 @@ def n_paragraphs(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
     """Number of paragraphs."""
     # All but the last end at a blank line with text behind it.
     return compare(texts.str.strip_chars().str.count_matches(r"\n\s*\n") + 1, n, how)
-
-
-def line_count(texts: pl.Series) -> pl.Series:
-    """Return the number of lines that are not blank."""
-    return with_line_feeds(texts).str.count_matches(r"\S[^\n]*")
 
 
 def n_lines(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:

@@ -19,6 +19,7 @@ import string
 import unicodedata
 
 CLOSERS = "\"'”’)]*_»"
+OPENERS = "\"'“‘([*_"
 PUNCTUATION = string.punctuation + "“”‘’«»…—–•¿¡。！？、，"
 ABBREVIATIONS = {"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "e.g.", "i.e.", "vs.", "approx."}
 STOPS = frozenset(".!?…。！？")
@@ -49,7 +50,7 @@ def ends_sentence(token: str) -> bool:
         return False
     if end[-1] != ".":
         return True
-    low = end.lower().lstrip("\"'“‘([*_")
+    low = end.lower().lstrip(OPENERS)
     return low not in ABBREVIATIONS and not (len(low) == 2 and low[0].isalpha() and low != "i." and low[1] == ".")
 
 

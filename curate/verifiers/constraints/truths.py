@@ -24,6 +24,7 @@ class Constraints(NamedTuple):
         by_truth: A row for each distinct ground ``truth``: the numbers of its constraints (``constraint``, a list), or
             what is ``wrong`` with it.
         shown: Constraint -> the constraint as JSON.
+        begun: Constraint -> the same without the last bracket, so that what was found can follow.
         form: Constraint -> the number of its form.
         place: Constraint -> its index in the columns of its form.
         columns: Form -> its kind, and each parameter as a column, or as a list of columns if it is a list.
@@ -31,6 +32,7 @@ class Constraints(NamedTuple):
 
     by_truth: pl.DataFrame
     shown: pl.Series
+    begun: pl.Series
     form: pl.Series
     place: pl.Series
     columns: list[tuple[str, dict[str, pl.Series | list[pl.Series]]]]
@@ -69,15 +71,34 @@ def read_constraints(truths: list[str], kinds: dict[str, Kind]) -> Constraints:
         form.append(key)
         place.append(len(group))
         group.append(constraint)
+    shown = [json.dumps(constraint) for constraint in constraints]
     number = {key: n for n, key in enumerate(members)}
-    columns = {"truth": truths, "constraint": held, "wrong": wrong}
     return Constraints(
-        pl.DataFrame(columns, {"truth": pl.String, "constraint": pl.List(pl.Int64), "wrong": pl.String}),
-        pl.Series([json.dumps(constraint) for constraint in constraints], dtype=pl.String),
+        pl.DataFrame(
+            {
+                "truth": pl.Series(truths, dtype=pl.String),
+                "constraint": as_lists(held),
+                "wrong": pl.Series(wrong, dtype=pl.String),
+            }
+        ),
+        pl.Series(shown, dtype=pl.String),
+        pl.Series([text[:-1] for text in shown], dtype=pl.String),
         pl.Series([number[key] for key in form], dtype=pl.Int64),
         pl.Series(place, dtype=pl.Int64),
         [(key[0], as_columns(group, kinds[key[0]])) for key, group in members.items()],
     )
+
+
+def as_lists(held: list[list[int] | None]) -> pl.Series:
+    """Return a column of lists; from flat columns, which is ten times as fast as from the lists themselves."""
+    owner = [row for row, numbers in enumerate(held) for _ in numbers or ()]
+    flat = pl.DataFrame(
+        {"row": owner, "number": [number for numbers in held for number in numbers or ()]},
+        {"row": pl.Int64, "number": pl.Int64},
+    )
+    rows = pl.select(row=pl.int_range(len(held), dtype=pl.Int64))
+    lists = flat.group_by("row", maintain_order=True).agg("number")
+    return rows.join(lists, on="row", how="left", maintain_order="left")["number"]
 
 
 def pieces(truth: str) -> list[bytes]:

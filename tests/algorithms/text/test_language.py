@@ -79,3 +79,11 @@ def test_the_result_is_that_of_py3langid(parts, times):
     expected = dict(plain.rank(seen))
     assert probability == max(expected.values()) or abs(probability - max(expected.values())) < 1e-4
     assert abs(expected[language] - max(expected.values())) < 1e-4  # of two equally likely ones it may be either
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(max_size=30) | st.sampled_from(list(SENTENCES.values())), max_size=40))
+def test_a_text_gives_alone_what_it_gives_among_others(texts):
+    texts = pl.Series([*texts, None, *SENTENCES.values()], dtype=pl.String)
+    alone = pl.concat([detect(texts[row : row + 1]) for row in range(len(texts))])
+    assert detect(texts).equals(alone, null_equal=True)
