@@ -13,6 +13,9 @@ from curate.sources.source_tables import Tables, add_row, evidence_of, row_id
 from schemas.errors import BadRow, SettingError, UserError
 
 
+TOGETHER = 4096  # rows that become columns at a time
+
+
 class Options(NamedTuple):
     """How rows are converted.
 
@@ -97,6 +100,8 @@ def _convert(rows: Iterable[Raw], opened: Opened, options: Options, tables: Tabl
     name, fields = options.name, options.fields
     for raw in rows:
         found.total += 1
+        if not found.total % TOGETHER:
+            tables.flush()
         try:
             if raw.row is None:
                 raise BadRow(raw.problem)

@@ -53,14 +53,14 @@ class Source:
 
 @dataclass(slots=True)
 class SeenPrompt:
-    """A prompt that was read before: its first place, and the keys of the candidates it has so far."""
+    """A prompt that was read before: its first place, and hashes of the candidates it has so far."""
 
     file: str
     line: int
     metadata: str | None
     cut: list[Message]
     count: int = 0
-    candidate_keys: set[tuple] = field(default_factory=set)
+    candidate_keys: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -68,7 +68,8 @@ class Tables:
     """The rows of the four tables while they are read.
 
     Attributes:
-        prompts: The rows of ``prompts``, and so on.
+        prompts: The latest rows of ``prompts``, and so on.
+        frames: The rows before them, of each table.
         seen: The prompts so far by id; of a part of a source, also those of earlier parts that come again in it.
         own_ids: The ids of candidates that an export gave.
         facts: What was found so far.
@@ -79,10 +80,19 @@ class Tables:
     completions: list[tuple] = field(default_factory=list)
     scores: list[tuple] = field(default_factory=list)
     decisions: list[tuple] = field(default_factory=list)
+    frames: tuple[list[pl.DataFrame], ...] = field(default_factory=lambda: ([], [], [], []))
     seen: MutableMapping[str, SeenPrompt] = field(default_factory=dict)
     own_ids: set[str] = field(default_factory=set)
     facts: Facts = field(default_factory=Facts)
     waiting: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in WITHOUT_ANSWER})
+
+    def flush(self) -> None:
+        """Make the rows so far columns: as Python's objects they take several times the memory, and its time."""
+        for frames, name, contract in zip(self.frames, TABLES, CONTRACTS, strict=True):
+            rows = getattr(self, name)
+            if rows or not frames:
+                frames.append(_frame(name, rows, contract))
+                rows.clear()
 
     def source(self, reading: Reading, open_ids: Container[str] = ()) -> Source:
         """Return the source, with what the readers of its files noted.
@@ -91,7 +101,8 @@ class Tables:
             reading: The notes of the readers.
             open_ids: Ids of prompts that may get candidates later; they stay in ``waiting``.
         """
-        frames = [_frame(name, getattr(self, name), contract) for name, contract in zip(TABLES, CONTRACTS, strict=True)]
+        self.flush()
+        frames = [pl.concat(frames) for frames in self.frames]
         self.facts.look_at(*frames)
         for name, ids in self.waiting.items():
             later = [one for one in ids if one in open_ids] if open_ids else []
@@ -128,7 +139,7 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
             candidate.completion_id = None
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
     keys = [
-        (c.model, t, tuple(sorted(c.scores.items())) if c.scores else ())
+        hash((c.model, t, tuple(sorted(c.scores.items())) if c.scores else ()))
         for c, t in zip(row.candidates, texts, strict=True)
     ]
     prompt = tables.seen.get(prompt_id)
