@@ -12,7 +12,6 @@ from curate.sources.rows.row_formats import convert
 from curate.sources.source_tables import Tables, add_row, evidence_of, row_id
 from schemas.errors import BadRow, SettingError, UserError
 
-
 TOGETHER = 4096  # rows that become columns at a time
 
 
