@@ -120,6 +120,26 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
     return warnings
 
 
+def rows_and_examples(recipe: Recipe, found: "Plan", name: str) -> tuple[Known, "Examples | None", str]:
+    """Return the rows of a training that are known, and what the training gets of them.
+
+    Args:
+        recipe: The recipe.
+        found: Its plan.
+        name: The training.
+
+    Returns:
+        The rows; these as the training would get them, or None where that can't be said; and why it can't, or why the
+        training would refuse rows as they are, or "".
+    """
+    ref = _start(recipe, found, recipe.train[name])
+    rows, chat = _known_rows(recipe, found, recipe.train[name]), _chat(ref)
+    if isinstance(chat, str):
+        return rows, None, chat
+    examples, wrong = _examples(recipe, name, chat, rows, ref)
+    return rows, examples, wrong or ""
+
+
 def _start(recipe: Recipe, found: "Plan", training: Training) -> ModelRef:
     """Return the model that a training starts from, before all trainings: it has the tokenizer and the template."""
     return found.state.model(first_model(recipe, training), "")

@@ -1,0 +1,119 @@
+"""Reads data as a recipe's source would, and counts what a recipe would learn of them, as ``gristmill check`` does."""
+
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from cli.cut_rows import cut_rows
+from cli.first_recipe.recipe_text import Draft, recipe_text
+from cli.learnt_counts import NOUNS, learnt_counts
+from cli.token_preview import rows_and_examples
+from curate.api.run import Plan, plan
+from curate.sources.open_source import is_remote, source_path
+from curate.sources.read_source import read_source
+from curate.sources.source_tables import Source
+from schemas.load_recipe import load_recipe
+from schemas.recipe import Recipe
+from schemas.reply_calls import BROKEN_CALL
+from train.examples.context import context_of
+from train.plan import trained_model
+from train.references import check_references
+
+MOST_ROWS = 20_000  # rows of the source that are looked at
+REPEATS = ("exact copy of", "same prompt")  # how the reasons of rows begin that are joined to an earlier one
+
+
+class Looked(NamedTuple):
+    """Data that were read.
+
+    Attributes:
+        source: What was found in them.
+        rows: How many rows there are, or the first that were looked at.
+        refused: Why rows can't be read, with their number.
+    """
+
+    source: Source
+    rows: int
+    refused: Counter[str]
+
+
+def look(named: str, fields: dict[str, Any] | None) -> Looked:
+    """Read the first rows of a file, a folder, a pattern, a data set on the hub or a URL; bad rows are counted.
+
+    Raises:
+        UserError: Nothing of it can be read.
+    """
+    path = source_path(named, Path())
+    source = read_source(path, fields=fields, on_error="drop", limit=MOST_ROWS)
+    # A row that is refused has no prompt; one that repeats another names it, and has been counted by its layout.
+    reasons = source.decisions.filter(~pl.col("kept"), pl.col("reason") != BROKEN_CALL)["reason"]
+    refused = Counter(one for one in reasons if not one.startswith(REPEATS))
+    return Looked(source, sum(source.row_formats.values()) + refused.total(), refused)
+
+
+def written_path(named: str, folder: Path) -> str:
+    """Return how a recipe in a folder names the data: relative to it where that is below it, else as it is given."""
+    if is_remote(named, Path()):
+        return named
+    path = Path(source_path(named, Path()))
+    near = os.path.relpath(path, folder)
+    names = (near, f".{os.sep}{near}") if not path.is_absolute() or not near.startswith(os.pardir) else ()
+    for name in names:
+        found = source_path(name, folder)
+        if isinstance(found, Path) and os.path.abspath(found) == os.path.abspath(path):
+            return name
+    return str(path.absolute())
+
+
+def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[str], list[str]]:
+    """Return lines on what the training of a draft would learn, and what a user should look at.
+
+    Args:
+        draft: What the recipe is written of.
+        named: The data, as a path that is right from here.
+        template: The file of the chat template that the recipe names, or None.
+
+    Raises:
+        UserError: The recipe is not valid, or the data are not what it needs.
+    """
+    model = draft.model
+    if template is not None and isinstance(model, dict):
+        model = {**model, "chat_template": str(template)}
+    here = named if is_remote(named, Path()) else str(Path(source_path(named, Path())).absolute())
+    trial = Draft(**{**vars(draft), "source": {**draft.source, "path": here}, "model": model})
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
+        file = Path(folder) / f"{draft.name}.yaml"
+        file.write_text(recipe_text(trial), encoding="utf-8")
+        recipe = load_recipe(file, [f"limit={MOST_ROWS}"])
+        found = plan(recipe, None, rows=MOST_ROWS, references=MOST_ROWS, trained=trained_model)
+        return _counts(recipe, found), [one.text for one in found.warnings]
+
+
+def _counts(recipe: Recipe, found: Plan) -> list[str]:
+    (name, training), *_ = recipe.train.items()
+    rows, examples, wrong = rows_and_examples(recipe, found, name)
+    of_what = f"{rows.frame.height:,} {NOUNS[rows.kind]}{'' if rows.frame.height == 1 else 's'}"
+    if examples is None:
+        return [f"{of_what} to learn; {wrong}"]
+    first, *more = learnt_counts(training, rows.kind, rows.frame.height, examples)
+    learnt = f"{examples.counts['rows']:,} of {of_what}: {first.partition(': ')[2]}"
+    references = _references(recipe, found) if training.rewards else []
+    context = context_of(found.state.model(training.model, ""))
+    more += cut_rows(training, rows.kind, examples, context)[:1]
+    return [learnt, *more, *references, *([f"check will refuse rows: {wrong}"] if wrong else [])]
+
+
+def _references(recipe: Recipe, found: Plan) -> list[str]:
+    """Return how many ground truths the reward accepts; programs are run by ``check`` alone."""
+    if recipe.train["grpo"].rewards == ["code"]:
+        return []
+    checked = check_references(recipe, found.references)
+    return [
+        f"{one.passed:,} of {one.passed + one.failed + one.suspicious + one.unjudged:,} ground truths pass their own "
+        f"verifier, {one.verifier}"
+        for one in checked
+    ]
