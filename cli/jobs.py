@@ -1,4 +1,4 @@
-"""What people come to do, in plain words, each with the command that starts it; and words of ``init`` that are wrong."""
+"""What people come to do, in plain words, each with its command; and which words behind ``init`` are wrong."""
 
 import textwrap
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.completion import shipped_recipes
+from cli.jobs import TRAIN, check_words, job_list
 from cli.options import (
     STORE,
     AllowCode,
@@ -26,7 +27,6 @@ from cli.options import (
     open_store,
     read_recipe,
 )
-from cli.jobs import TRAIN, check_words, job_list
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 from schemas.errors import Stopped

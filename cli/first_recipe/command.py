@@ -10,6 +10,7 @@ from typing import Any
 from cli.first_recipe.jobs import Job, jobs_of
 from cli.first_recipe.look import MOST_ROWS, Looked, learnt_lines, look, written_path
 from cli.first_recipe.recipe_text import BUILT_IN, Draft, recipe_name, recipe_text
+from cli.learnt_counts import number
 from cli.options import command_line
 from cli.output_file import output_file
 from cli.shipped_recipes import RECIPES
@@ -54,8 +55,9 @@ def init_train(wanted: Wanted) -> None:
     draft, template = _draft(looked, job, wanted, fields)
     counts, warnings = learnt_lines(draft, wanted.named, RECIPES / TOOLS_TEMPLATE if template else None)
     file = _write(draft, wanted, template=template)
-    say(f"found   {_found(looked)}")
-    say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]}")
+    summary = source_summary(looked.source, source_leftovers(looked.source))
+    say(f"found   {_rows(looked)}: {printable(summary)}")
+    say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]} of {_rows(looked)}")
     for line in (*counts[1:], *_refused(looked)):
         say(f"        {printable(line)}")
     for line in [*source_warnings(looked.source, fields), *warnings][:SHOWN]:
@@ -187,9 +189,8 @@ def _write(draft: Draft, wanted: Wanted, *, template: bool) -> Path:
     return file
 
 
-def _found(looked: Looked) -> str:
-    rows = f"the first {looked.rows:,} rows" if looked.rows == MOST_ROWS else f"{looked.rows:,} rows"
-    return f"{rows}: {source_summary(looked.source, source_leftovers(looked.source))}"
+def _rows(looked: Looked) -> str:
+    return f"the first {looked.rows:,} rows" if looked.rows == MOST_ROWS else number(looked.rows, "row")
 
 
 def _refused(looked: Looked) -> list[str]:

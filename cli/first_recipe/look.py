@@ -10,12 +10,13 @@ import polars as pl
 
 from cli.cut_rows import cut_rows
 from cli.first_recipe.recipe_text import Draft, recipe_text
-from cli.learnt_counts import NOUNS, learnt_counts
+from cli.learnt_counts import NOUNS, learnt_counts, number
 from cli.token_preview import rows_and_examples
-from curate.api.run import Plan, plan
+from curate.api.run import Plan, plan, run
 from curate.sources.open_source import is_remote, source_path
 from curate.sources.read_source import read_source
 from curate.sources.source_tables import Source
+from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from schemas.reply_calls import BROKEN_CALL
@@ -88,23 +89,26 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         file = Path(folder) / f"{draft.name}.yaml"
         file.write_text(recipe_text(trial), encoding="utf-8")
-        recipe = load_recipe(file, [f"limit={MOST_ROWS}"])
-        found = plan(recipe, None, rows=MOST_ROWS, references=MOST_ROWS, trained=trained_model)
+        recipe = load_recipe(file, [f"limit={MOST_ROWS}", "split={}"])
+        store = Store(Path(folder) / "store", durable=False)
+        run(recipe, store)
+        found = plan(recipe, store, references=MOST_ROWS, trained=trained_model)
         return _counts(recipe, found), [one.text for one in found.warnings]
 
 
 def _counts(recipe: Recipe, found: Plan) -> list[str]:
+    """Return how many rows are learnt, and lines that say of how many, and why not of all."""
     (name, training), *_ = recipe.train.items()
-    rows, examples, wrong = rows_and_examples(recipe, found, name)
-    of_what = f"{rows.frame.height:,} {NOUNS[rows.kind]}{'' if rows.frame.height == 1 else 's'}"
+    rows, examples, wrong = rows_and_examples(recipe, found, name, MOST_ROWS)
+    noun = NOUNS[rows.kind]
     if examples is None:
-        return [f"{of_what} to learn; {wrong}"]
-    first, *more = learnt_counts(training, rows.kind, rows.frame.height, examples)
-    learnt = f"{examples.counts['rows']:,} of {of_what}: {first.partition(': ')[2]}"
-    references = _references(recipe, found) if training.rewards else []
+        return [number(rows.frame.height, noun), wrong]
+    lines = [line.removeprefix("of ") for line in learnt_counts(training, rows.kind, rows.total, examples)]
     context = context_of(found.state.model(training.model, ""))
-    more += cut_rows(training, rows.kind, examples, context)[:1]
-    return [learnt, *more, *references, *([f"check will refuse rows: {wrong}"] if wrong else [])]
+    lines += cut_rows(training, rows.kind, examples, context)[:1]
+    lines += _references(recipe, found) if training.rewards else []
+    lines += [f"the training would refuse rows: {wrong}"] if wrong else []
+    return [number(examples.counts["rows"], noun), *lines]
 
 
 def _references(recipe: Recipe, found: Plan) -> list[str]:
