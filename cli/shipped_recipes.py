@@ -7,11 +7,14 @@ from pathlib import Path
 
 RECIPES = Path(__file__).parent / "recipes"
 TOPICS = {
-    "To begin with": ("demo", "sft", "best_of_k", "constraints"),
-    "Preferences and rewards": ("identity", "preferences", "feedback", "math", "sums", "programs", "short", "ppo"),
+    "To begin with": ("demo", "instructions", "sft", "best_of_k", "constraints"),
+    "Preferences and rewards": (
+        *("pairs", "thumbs", "identity", "preferences", "feedback"),
+        *("math", "sums", "programs", "short", "ppo"),
+    ),
     "Teachers, traces and rounds": ("distill", "on_policy", "arithmetic", "reasoning", "rounds"),
-    "Tool calls": ("tools", "glaive"),
-    "Cleaning data": ("clean", "planted", "noise", "noise_filtered"),
+    "Tool calls and conversations": ("tools", "glaive", "conversations"),
+    "Cleaning data": ("clean", "pile", "planted", "noise", "noise_filtered"),
 }
 
 

@@ -68,7 +68,11 @@ def scores_of(source: Source) -> tuple[list[str], list[str]]:
     verdicts = [name for name, held in values.items() if _is_verdict(held)]
     order = {name: place for place, name in enumerate((*VERDICTS, *RATINGS))}
     ratings = [name for name, held in values.items() if name not in verdicts and held.n_unique() > 1]
-    return tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)) for names in (verdicts, ratings))
+
+    def place_of(name: str) -> tuple[int, str]:
+        return order.get(name, len(order)), name
+
+    return sorted(verdicts, key=place_of), sorted(ratings, key=place_of)
 
 
 def _is_verdict(values: pl.Series) -> bool:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
     if template is not None and isinstance(model, dict):
         model = {**model, "chat_template": str(template)}
     here = named if is_remote(named, Path()) else str(Path(source_path(named, Path())).absolute())
-    trial = Draft(**{**vars(draft), "source": {**draft.source, "path": here}, "model": model})
+    trial = replace(draft, source={**draft.source, "path": here}, model=model)
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         file = Path(folder) / f"{draft.name}.yaml"
         file.write_text(recipe_text(trial), encoding="utf-8")

@@ -62,7 +62,7 @@ def recipe_text(draft: Draft) -> str:
     job, dataset = draft.job, DATASETS[draft.job.trainer]
     steps = [*job.steps, {"score": job.reward}] if job.reward else [*job.steps, LENGTH]
     by = job.reward or "words"
-    training = {"trainer": job.trainer, "dataset": dataset, "model": "student"}
+    training: dict[str, Any] = {"trainer": job.trainer, "dataset": dataset, "model": "student"}
     training |= {"rewards": [job.reward]} if job.reward else {}
     training |= {"lora": {"r": 16, "lora_alpha": 32}} | draft.training
     source = draft.source if len(draft.source) > 1 else draft.source["path"]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from curate.score import _reference_answers, constraints
+from curate.score._reference_answers import own_answer
+from curate.verifiers.constraints.checked import checked
 from curate.verifiers.math.final_answers.response_answers import right_answers
 from curate.verifiers.programs.unit_tests import read_tests
 from train.refusals.text_truths import SIGN, is_mathematical
@@ -33,14 +34,12 @@ def verifier_for(prompts: pl.DataFrame) -> str:
 
 def _calls(rows: pl.DataFrame) -> int:
     columns = rows.select("ground_truth", "tools").iter_rows()
-    return sum(
-        _reference_answers.own_answer("tool_call", truth, None, None, tools) is not None for truth, tools in columns
-    )
+    return sum(own_answer("tool_call", truth, None, None, tools) is not None for truth, tools in columns)
 
 
 def _constraints(rows: pl.DataFrame) -> int:
     words = pl.Series("response", ["word"] * rows.height)
-    return int(constraints.score(words, rows["ground_truth"])["error"].is_null().sum())
+    return int(checked(words, rows["ground_truth"])["error"].is_null().sum())
 
 
 def _tests(rows: pl.DataFrame) -> int:

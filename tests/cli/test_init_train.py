@@ -119,8 +119,8 @@ def test_a_ground_truth_can_be_the_answer(tmp_path):
 
 HOSTILE = [
     "a\"b'c.jsonl", "a: {b} # [c].jsonl", "- a.jsonl", "*.jsonl", "[a].jsonl", "null", "yes", "~a.jsonl", "&a.jsonl",
-    "!!python.jsonl", "a\nb: c.jsonl", "\x1b[31mred.jsonl", "a\u202eb.jsonl", "a\u2028b.jsonl", "é日本.jsonl", " a .jsonl",
-    "${HOME}.jsonl", "owner/name", "%s.jsonl", "-x.jsonl",
+    "!!python.jsonl", "a\nb: c.jsonl", "\x1b[31mred.jsonl", "a\u202eb.jsonl", "a\u2028b.jsonl", "é日本.jsonl",
+    " a .jsonl", "${HOME}.jsonl", "owner/name", "%s.jsonl", "-x.jsonl",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ SMALL: dict[str, tuple[int, list[str]]] = {
     "distill": (
         4,
         [*SHORT, "models.strong=smollm2-135m", "models.cheap=smollm2-135m", "completions.0.generate.max_tokens=8",
-         "completions.0.generate.accepted=true", "datasets.sft.where=null", "train.sft.max_steps=1"],
+         "completions.0.generate.accepted=response is not null", "datasets.sft.where=null", "train.sft.max_steps=1"],
     ),
     "best_of_k": (
         6,
