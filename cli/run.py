@@ -69,7 +69,7 @@ def init(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="A shipped recipe, or 'train'; without it, a list of jobs and recipes.",
             autocompletion=shipped_recipes,
             show_default=False,
@@ -78,7 +78,7 @@ def init(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="With 'train': a file (JSONL, JSON, CSV, Parquet ...), a folder, a pattern, a data set on the hub.",
             show_default=False,
         ),

@@ -2,10 +2,6 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +9,10 @@ import pytest
 from cli.first_recipe.jobs import jobs_of
 from cli.first_recipe.look import look, written_path
 from cli.first_recipe.recipe_text import LONGEST_NAME, flow, recipe_name
+from cli.main import _stopped
 from schemas.load_recipe import load_recipe
 from schemas.yaml_file import parse
-from tests.command import ROOT, call, mistake
+from tests.command import call, mistake
 from tests.optional import needs
 
 PAIR = {"prompt": "Name a river.", "chosen": "The Rhine.", "rejected": "A cat."}
@@ -256,13 +253,5 @@ def test_a_mistake_is_one_line(words, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.slow
-def test_ctrl_c_leaves_no_file(tmp_path):
-    write(tmp_path, [{"prompt": f"Q{i}?", "completion": f"Answer {i}."} for i in range(20_000)])
-    command = [sys.executable, "-m", "cli.main", "init", "train", "rows.jsonl"]
-    started = subprocess.Popen(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
-    started.send_signal(signal.SIGINT)
-    said = started.communicate(timeout=60)[1]
-    assert started.returncode == 130 and "Traceback" not in said
-    assert [file.name for file in tmp_path.iterdir()] == ["rows.jsonl"]
+def test_ctrl_c_says_that_nothing_was_written():
+    assert _stopped(["init", "train", "rows.jsonl"]).startswith("stopped; nothing was written")

@@ -1,8 +1,8 @@
 """The jobs that ``gristmill init`` lists, run on the built-in model, on a few rows of their own files.
 
-A training of the built-in model takes seconds, so that each trainer is tried once: SFT on what ``init train`` writes for
-the file of ``conversations``, DPO on ``pairs``, KTO on ``thumbs``. The jobs of ``WITH_A_TINY_MODEL`` are run to their
-end by other tests, with a random model.
+A training of the built-in model takes seconds, so that each trainer is tried once: SFT on what ``init train`` writes
+for the file of ``conversations``, DPO on ``pairs``, KTO on ``thumbs``. The jobs of ``WITH_A_TINY_MODEL`` are run to
+their end by other tests, with a random model.
 """
 
 import json
