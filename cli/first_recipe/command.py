@@ -143,6 +143,7 @@ def _draft(looked: Looked, job: Job, wanted: Wanted, fields: dict[str, Any] | No
     )
     traces = any(one.str.contains(TRACE, literal=True).any() for one in texts)
     named = wanted.model or BUILT_IN
+    named = str(Path(named).expanduser().absolute()) if os.path.isdir(os.path.expanduser(named)) else named
     built_in = named == BUILT_IN
     settings: dict[str, Any] = {"path": written_path(wanted.named, wanted.folder)}
     settings |= {"fields": fields or job.fields} if fields or job.fields else {}

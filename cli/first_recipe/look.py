@@ -1,6 +1,7 @@
 """Reads data as a recipe's source would, and counts what a recipe would learn of them, as ``gristmill check`` does."""
 
 import os
+import re
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -22,6 +23,7 @@ from curate.sources.open_source import is_remote, source_path
 from curate.sources.read_source import read_source
 from curate.sources.source_tables import Source
 from curate.storage.store import Store
+from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from schemas.reply_calls import BROKEN_CALL
@@ -94,12 +96,26 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         file = Path(folder) / f"{draft.name}.yaml"
         file.write_text(recipe_text(trial), encoding="utf-8")
-        recipe = load_recipe(file, [f"limit={MOST_ROWS}", "split={}"])
-        _unpack(recipe, Path(folder))
-        store = Store(Path(folder) / "store", durable=False)
-        run(recipe, store)
-        found = plan(recipe, store, references=MOST_ROWS, trained=trained_model)
-        return _counts(recipe, found), [one.text for one in found.warnings]
+        try:
+            counts, warnings = _planned(file)
+        except UserError as error:
+            raise UserError(_of_the_data(str(error), file, named)) from None
+        return counts, [_of_the_data(text, file, named) for text in warnings]
+
+
+def _planned(file: Path) -> tuple[list[str], list[str]]:
+    """Build the datasets of a recipe, and return lines on what is learnt of them, and warnings."""
+    recipe = load_recipe(file, [f"limit={MOST_ROWS}", "split={}"])
+    _unpack(recipe, file.parent)
+    store = Store(file.parent / "store", durable=False)
+    run(recipe, store)
+    found = plan(recipe, store, references=MOST_ROWS, trained=trained_model)
+    return _counts(recipe, found), [one.text for one in found.warnings]
+
+
+def _of_the_data(message: str, file: Path, named: str) -> str:
+    """Return what is said of a recipe that is thrown away as what is said of the data."""
+    return re.sub(rf"{re.escape(str(file))}(:\d+)?", lambda _: named, message)
 
 
 def _unpack(recipe: Recipe, folder: Path) -> None:
