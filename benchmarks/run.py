@@ -34,6 +34,7 @@ NAMES = (
     "decontaminate",
     "filters",
     "trainers",
+    "first_hour",
 )
 HEAD = f"{'benchmark':<58} {'figure':>9} {'unit':<9} {'target':<9} {'peer':<16} {'figure':>9} {'ratio':>6}"
 

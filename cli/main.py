@@ -124,6 +124,8 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] in (["chat"], ["view"]):
         return "stopped"
+    if arguments[:1] == ["init"]:
+        return "stopped; nothing was written: run the same command again"
     if arguments[:1] in EXPORTS:
         if any(one.split("=")[0] == "--push" for one in arguments):
             return "stopped; run the same command again: a whole folder is kept, and only what the hub has not is sent"

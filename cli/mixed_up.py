@@ -14,7 +14,7 @@ def check_recipe_path(path: Path) -> None:
     if path.is_file() and path.suffix in DATA:
         raise UserError(
             f"{path}: is data; expected a recipe (YAML), which names the data as '- source: {path.name}'; 'gristmill "
-            f"init' lists recipes to start from"
+            f"init train {path}' writes one"
         )
     if path.is_dir() and is_store(path):
         raise UserError(f"{path}: is a store; expected a recipe's file, and the store after --store")

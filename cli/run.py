@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.completion import shipped_recipes
+from cli.jobs import TRAIN, check_words, job_list
 from cli.options import (
     STORE,
     AllowCode,
@@ -70,19 +71,51 @@ def init(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A shipped recipe; without it, a list of them.",
+            help="A shipped recipe, or 'train'; without it, a list of jobs and recipes.",
             autocompletion=shipped_recipes,
             show_default=False,
         ),
     ] = "",
-    folder: Annotated[Path, typer.Option("--folder", help="The folder to copy it to.")] = Path(),
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="With 'train': a file (JSONL, JSON, CSV, Parquet ...), a folder, a pattern, a data set on the hub.",
+            show_default=False,
+        ),
+    ] = "",
+    folder: Annotated[Path, typer.Option("--folder", help="The folder to write to.")] = Path(),
+    listed: Annotated[bool, typer.Option("--list", help="List the jobs and recipes.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there and are others.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="With 'train': the model to train; without it, the built-in one.")
+    ] = None,
+    trainer: Annotated[
+        str | None, typer.Option("--trainer", help="With 'train': sft, dpo, kto or grpo, in place of the usual one.")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=KEY", help="With 'train': a key of the rows, as in prompt=question."),
+    ] = None,
 ) -> None:
-    """Copy a shipped recipe, with the prompts that it reads."""
-    if not name:
-        say(recipe_list(shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+    """Start a recipe: a shipped one, or for a file of your own.
+
+    'gristmill init NAME' copies a shipped recipe, with the prompts that it reads. 'gristmill init train FILE' looks at
+    data, says what can be learnt from them, and writes the recipe that does. 'gristmill init' lists jobs and recipes.
+    """
+    check_words(name, data, {"--model": model, "--trainer": trainer, "--field": field})
+    if listed or not name:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        say(job_list(width))
+        say(f"\n{recipe_list(width)}")
         say(f"\nnext: {command_line('init', 'NAME')} copies one, with the files that it reads")
         return
-    for file in copy_recipe(name, folder):
+    if name == TRAIN:
+        from cli.first_recipe.command import Wanted, init_train
+
+        init_train(Wanted(data, folder, model, trainer, tuple(field or ()), force))
+        return
+    for file in copy_recipe(name, folder, force=force):
         say(f"wrote {file}")
     say(f"next: {command_line('check', folder / f'{name}.yaml')}")
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 RECIPES = Path(__file__).parent / "recipes"
 TOPICS = {
-    "To begin with": ("demo", "sft", "best_of_k", "constraints"),
-    "Preferences and rewards": ("identity", "preferences", "feedback", "math", "sums", "programs", "short", "ppo"),
+    "To begin with": ("demo", "instructions", "sft", "best_of_k", "constraints"),
+    "Preferences and rewards": (
+        *("pairs", "thumbs", "identity", "preferences", "feedback"),
+        *("math", "sums", "programs", "short", "ppo"),
+    ),
     "Teachers, traces and rounds": ("distill", "on_policy", "arithmetic", "reasoning", "rounds"),
-    "Tool calls": ("tools", "glaive"),
-    "Cleaning data": ("clean", "planted", "noise", "noise_filtered"),
+    "Tool calls and conversations": ("tools", "glaive", "conversations"),
+    "Cleaning data": ("clean", "pile", "planted", "noise", "noise_filtered"),
 }
 
 
@@ -44,12 +47,13 @@ def recipe_epilog() -> str:
     return "\n\n".join(f"\b\n{part}" for part in recipe_list().split("\n\n"))
 
 
-def copy_recipe(name: str, folder: Path) -> list[Path]:
+def copy_recipe(name: str, folder: Path, *, force: bool = False) -> list[Path]:
     """Copy a shipped recipe, and the shipped files that it names, into a folder.
 
     Args:
         name: The recipe's name.
         folder: The folder; it is made if it is not there.
+        force: Whether files that differ from the shipped ones are overwritten.
 
     Returns:
         The copies, the recipe first.
@@ -70,7 +74,7 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
         raise UserError(f"{folder}: is no folder; --folder takes a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [file for file in names if not _is_there(folder / file, file)]
+        missing = [file for file in names if not _is_there(folder / file, file, force=force)]
         for file in missing:
             (folder / file).write_bytes((RECIPES / file).read_bytes())
     except OSError as error:
@@ -78,8 +82,11 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     return [folder / file for file in names]
 
 
-def _is_there(target: Path, file: str) -> bool:
-    """Return whether a file is there already, also through a link; raise ``UserError`` where something else is."""
+def _is_there(target: Path, file: str, *, force: bool) -> bool:
+    """Return whether a file is there already, also through a link; raise ``UserError`` where something else is.
+
+    With ``force`` another plain file is not there: it is overwritten.
+    """
     from schemas.errors import UserError
 
     if not os.path.lexists(target):
@@ -88,7 +95,9 @@ def _is_there(target: Path, file: str) -> bool:
     if not target.is_file():
         raise UserError(f"{target} exists and is {what}; remove it, or name another --folder")
     if target.read_bytes() != (RECIPES / file).read_bytes():
-        raise UserError(f"{target} exists and differs from the shipped one; remove it, or name another --folder")
+        if force:
+            return False
+        raise UserError(f"{target} exists and differs from the shipped one; name another --folder, or add --force")
     return True
 
 

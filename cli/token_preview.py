@@ -120,6 +120,27 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
     return warnings
 
 
+def rows_and_examples(recipe: Recipe, found: "Plan", name: str, most: int) -> tuple[Known, "Examples | None", str]:
+    """Return the rows of a training that are known, and what the training gets of them.
+
+    Args:
+        recipe: The recipe.
+        found: Its plan.
+        name: The training.
+        most: The most rows of a dataset that is built.
+
+    Returns:
+        The rows; these as the training would get them, or None where that can't be said; and why it can't, or why the
+        training would refuse rows as they are, or "".
+    """
+    ref = _start(recipe, found, recipe.train[name])
+    rows, chat = _known_rows(recipe, found, recipe.train[name], most), _chat(ref)
+    if isinstance(chat, str):
+        return rows, None, chat
+    examples, wrong = _examples(recipe, name, chat, rows, ref)
+    return rows, examples, wrong or ""
+
+
 def _start(recipe: Recipe, found: "Plan", training: Training) -> ModelRef:
     """Return the model that a training starts from, before all trainings: it has the tokenizer and the template."""
     return found.state.model(first_model(recipe, training), "")
@@ -135,12 +156,12 @@ def _chat(ref: ModelRef) -> Chat | str:
     return chat_for(ref) or f"no preview of tokenised rows: the model {ref.name!r} has no file tokenizer.json"
 
 
-def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
+def _known_rows(recipe: Recipe, found: "Plan", training: Training, most: int = MOST_ROWS) -> Known:
     kind = recipe.datasets[training.dataset].type
     stage = found.datasets.get(training.dataset)
     if stage is not None:
         rows = split_rows(stage.read(DATASET_TABLES[kind]))[0]
-        return Known(rows.head(MOST_ROWS), rows.height, kind, built=True)
+        return Known(rows.head(most), rows.height, kind, built=True)
     rows = found.first_rows[training.dataset]
     answered = "completion" in rows.columns or "chosen" in rows.columns
     total = None if rows.height == MOST_ROWS else rows.height

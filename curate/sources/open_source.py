@@ -88,7 +88,7 @@ def source_path(named: Any, folder: Path, hub: Any = None) -> Path | str:
                 f"to this machine, and name the file"
             )
         return Path(unquote(parts.path))
-    file = folder / Path(named).expanduser()
+    file = folder / os.path.expanduser(named)
     if not has_hub_form(named) or os.path.exists(file):
         return file
     if hub is not None or is_hub_name(named, folder):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from cli.jobs import JOBS
 from cli.main import app
 from cli.program import COMMANDS, TOPICS, with_program
 from cli.shipped_recipes import TOPICS as RECIPE_TOPICS
@@ -42,10 +43,14 @@ def test_help_has_every_command_in_one_topic(tmp_path):
     assert "'gristmill COMMAND --help'" in bare.out
 
 
-def test_init_alone_lists_the_recipes_by_topic(tmp_path):
-    done = call(tmp_path, "init")
+@pytest.mark.parametrize("words", [("init",), ("init", "--list")])
+def test_init_alone_lists_jobs_and_recipes(tmp_path, words):
+    done = call(tmp_path, *words)
     assert done.code == 0 and list(tmp_path.iterdir()) == []
-    named = [line.split()[0] for line in done.out.splitlines() if line.startswith("  ")]
+    jobs, recipes = done.out.split("\n\n", 1)
+    commands = [line.split("gristmill init ")[1] for line in jobs.splitlines()[1:]]
+    assert commands == list(JOBS.values()) and set(commands) - {"train FILE"} <= set(recipe_names())
+    named = [line.split()[0] for line in recipes.splitlines() if line.startswith("  ")]
     assert sorted(named) == recipe_names() and len(named) == len(set(named))
     assert all(f"{topic}:" in done.out.splitlines() for topic in RECIPE_TOPICS)
     assert "next: gristmill init NAME" in done.out
