@@ -30,7 +30,7 @@ def by_hand_specs(state: RunState, rows: RowSet) -> Iterator[StageSpec]:
     if state.recipe.by_hand is not False and rows.table == "completions":
         _refuse_recorded(state)
     new = verdicts.labelled - state.labels_applied
-    if not new or not rows.kept_ids.height:
+    if not new or not rows.height:
         return
     here = rows.kept_ids.filter(pl.col(rows.id).is_in(list(new)))[rows.id].to_list()
     if not here:
@@ -131,7 +131,7 @@ def write_by_hand(
     writer: StageWriter, run: RunContext, *, rows: RowSet, labelled: list[str], verdicts: HandVerdicts, label: str
 ) -> str:
     """Write a decision for every row; of candidates the scores and the edited ones too; return a summary."""
-    run.progress.begin(label, rows.kept_ids.height)
+    run.progress.begin(label, rows.height)
     of_candidates = rows.table == "completions"
     edits = {row: verdicts.edits[row] for row in labelled if row in verdicts.edits} if of_candidates else {}
     made = [edit for edit in edits.values() if edit.id not in verdicts.dropped]

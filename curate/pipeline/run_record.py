@@ -11,6 +11,7 @@ from curate.models.gateway import Gateway, Usage
 from curate.sources.remote.urls import without_secrets
 from curate.storage.files import slug
 from curate.storage.records import Doing, RunStage
+from curate.storage.rows import read_parts
 from curate.storage.sql_views import publish
 from curate.storage.stage import Stage
 from curate.storage.store import Store, now
@@ -204,8 +205,8 @@ def rows_out(stage: Stage) -> int:
     for table in (*DATASET_TABLES.values(), "evaluations", "comparisons"):
         if table in held:
             return stage.rows(table)
-    decisions = stage.read("decisions", ["kept", "reason"])
-    kept = decisions.filter("kept", pl.col("reason").is_null()).height  # a source says of rows that it kept why
+    parts = read_parts(stage, "decisions", ["kept", "reason"])  # a source says of rows that it kept why
+    kept = sum(part.filter("kept", pl.col("reason").is_null()).height for part in parts)
     if kept:
         return kept + stage.rows("prompts")
     made = [table for table in ("prompts", "completions", "scores") if table in held]
