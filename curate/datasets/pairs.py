@@ -226,7 +226,7 @@ def _worse_by_hand(
     worse = score[left] < score[right]  # never where one of them has none
     if preferred:
         known = pl.DataFrame([*preferred], schema=["better", "worse"], orient="row")
-        ids = candidates.frame.select("completion_id", at=pl.int_range(pl.len()))
+        ids = pl.DataFrame({"completion_id": candidates.own.ids}).with_columns(at=pl.int_range(pl.len()))
         for side in ("better", "worse"):
             known = known.join(ids.rename({"completion_id": side, "at": f"{side}_at"}), on=side)
         better, other = known["better_at"].to_numpy(), known["worse_at"].to_numpy()

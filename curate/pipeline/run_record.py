@@ -23,13 +23,15 @@ from schemas.version import VERSION
 
 NOTED_EVERY = 2.0  # seconds between two notes of how far a stage is
 PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
+PUBLISHED_SHARE = 0.02  # of the time of a run that writing them may take
 
 
 class RunRecord:
     """Holds the store for one run and keeps its record. Use it as a context manager.
 
     The record is written when the run begins, after each stage and when it ends, however it ends. The SQL views are
-    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds.
+    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds, and so seldom that this takes no
+    more than ``PUBLISHED_SHARE`` of the time: a store of many stages and files has views that take longer to write.
     """
 
     def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
@@ -38,7 +40,8 @@ class RunRecord:
         self.stages: list[RunStage] = []
         self._lock = store.lock()
         self._gateway: Gateway | None = None
-        self._published = self._noted = 0.0
+        self._published = self._publishing = self._noted = 0.0
+        self._unpublished = False
         self._doing: Doing | None = None
 
     def __enter__(self) -> "RunRecord":
@@ -52,7 +55,8 @@ class RunRecord:
         if self.run_id in {run["run_id"] for run in earlier}:
             self.run_id += f"-{self.number}"
         try:
-            self.publish()
+            self._write("running")
+            self._publish_views()
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)
             raise
@@ -82,20 +86,24 @@ class RunRecord:
         self.stages.append(stage_entry(stage, len(self.stages), reused=reused))
         self._doing = None
         self._write("running")
-        if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
+        self._unpublished = True
+        wait = max(PUBLISHED_EVERY, self._publishing / PUBLISHED_SHARE)
+        if not reused and time.monotonic() - self._published > wait:
             self._publish_views()
 
     def use(self, stages: list[Stage]) -> list[Stage]:
         """Make these the stages of the run, and return them."""
+        self._unpublished = True
         self.stages = [
             stage_entry(stage, position, reused=stage.order[0] <= self._newest) for position, stage in enumerate(stages)
         ]
         return stages
 
     def publish(self) -> None:
-        """Write the record and the SQL views, so that others see what is finished."""
+        """Write the record and, where a stage is not in them yet, the SQL views, so that others see what is finished."""
         self._write("running")
-        self._publish_views()
+        if self._unpublished:
+            self._publish_views()
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Note what goes on now."""
@@ -114,8 +122,10 @@ class RunRecord:
         self._write("running")
 
     def _publish_views(self) -> None:
+        started = time.monotonic()
         publish(self.store)
         self._published = time.monotonic()
+        self._publishing, self._unpublished = self._published - started, False
 
     def _write(self, status: str, error: str | None = None) -> None:
         usage, name = self._gateway.usage if self._gateway else Usage(), self.recipe.run_name
