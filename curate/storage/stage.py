@@ -184,7 +184,7 @@ def parts_of(tables: "Iterable[pl.DataFrame]", size: int) -> "Iterator[pl.DataFr
             whole = pl.concat(held, rechunk=True)  # the same rows are the same bytes
             yield whole[:size]
             held, written = [whole[size:]], True
-    if held and (held[-1].height or not written):
+    if held and (not written or any(one.height for one in held)):
         yield pl.concat(held, rechunk=True)
 
 
