@@ -100,7 +100,7 @@ class RunRecord:
         return stages
 
     def publish(self) -> None:
-        """Write the record and, where a stage is not in them yet, the SQL views, so that others see what is finished."""
+        """Write the record, and the SQL views where they lack a stage, so that others see what is finished."""
         self._write("running")
         if self._unpublished:
             self._publish_views()
