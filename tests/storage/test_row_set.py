@@ -69,7 +69,7 @@ def test_rows_that_came_after_a_score_have_none(store):
     assert read_all(rows, ["x"])["x"].to_list() == [1.0, 2.0, None]
 
 
-def test_prompts_of_many_files_stand_beside_candidates_in_any_order(store):
+def test_prompts_of_many_files_stand_beside_their_candidates(store):
     asked = rows_of("prompts", stage(store, prompts=[prompts(*range(low, low + 2)) for low in range(0, 12, 2)]))
     owners = [11, 0, 5, 5, 8, 99, 3, 1, 10]
     made = rows_of(
