@@ -24,6 +24,7 @@ from benchmarks.scale_plot import plot
 from curate.storage.store import Store
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+WARM = 1_000  # candidates of a first run, not counted, in which loops are compiled
 USUAL = 1_000_000  # candidates of the largest size that is measured where nothing is said
 SAMPLES = 4  # candidates of a prompt
 COPIES = 0.06  # of candidates are another's text, half of these with another last word
@@ -94,7 +95,7 @@ def measure() -> list[Row]:
 
 def measured(most: int) -> Iterator[Measured]:
     """Do the runs of all sizes up to ``most``, each in a store of its own."""
-    for size in (one for one in SIZES if one <= most):
+    for size in (WARM, *(one for one in SIZES if one <= most)):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_candidates(folder / "rows.jsonl", size // SAMPLES)
@@ -106,7 +107,8 @@ def measured(most: int) -> Iterator[Measured]:
             stages = {one["stage"]: one["seconds"] for one in Store(folder / "store").runs()[-1]["stages"]}
             store = ("--store", str(folder / "store"))
             queries = {query: wall(*GRISTMILL, "sql", text, *store) for query, text in QUERIES.items()}
-            yield Measured(size, seconds, cpu, peak, own, stages, duckdb, queries)
+            if size > WARM:
+                yield Measured(size, seconds, cpu, peak, own, stages, duckdb, queries)
 
 
 def write_candidates(file: Path, prompts: int) -> None:

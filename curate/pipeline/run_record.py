@@ -40,7 +40,8 @@ class RunRecord:
         self.stages: list[RunStage] = []
         self._lock = store.lock()
         self._gateway: Gateway | None = None
-        self._published = self._publishing = self._noted = 0.0
+        self._published = self._noted = 0.0
+        self.views_took = 0.0  # seconds, when they were written last
         self._unpublished = False
         self._doing: Doing | None = None
 
@@ -87,7 +88,7 @@ class RunRecord:
         self._doing = None
         self._write("running")
         self._unpublished = True
-        wait = max(PUBLISHED_EVERY, self._publishing / PUBLISHED_SHARE)
+        wait = max(PUBLISHED_EVERY, self.views_took / PUBLISHED_SHARE)
         if not reused and time.monotonic() - self._published > wait:
             self._publish_views()
 
@@ -125,7 +126,7 @@ class RunRecord:
         started = time.monotonic()
         publish(self.store)
         self._published = time.monotonic()
-        self._publishing, self._unpublished = self._published - started, False
+        self.views_took, self._unpublished = self._published - started, False
 
     def _write(self, status: str, error: str | None = None) -> None:
         usage, name = self._gateway.usage if self._gateway else Usage(), self.recipe.run_name
