@@ -5,7 +5,7 @@ from math import ceil, floor, log10
 from train.reports.svg import colour_rules, svg_text
 
 WIDTH, HEIGHT, GAP = 300, 190, 90  # of a panel, and between the two
-LEFT, TOP, BELOW = 64, 34, 44
+LEFT, TOP, BELOW, RIGHT = 64, 34, 44, 44
 COLOURS = {
     "ground": ("fill", "#ffffff", "#15171b"),
     "ink": ("fill", "#22252b", "#e7e9ee"),
@@ -25,7 +25,7 @@ def plot(points: list[tuple[int, float, float]]) -> str:
         points: The candidates, the seconds and the megabytes of each run, the fewest candidates first.
     """
     light, dark = colour_rules(COLOURS)
-    width, height = 2 * (WIDTH + LEFT) + GAP // 2, TOP + HEIGHT + BELOW
+    width, height = 2 * (WIDTH + LEFT) + GAP // 2 + RIGHT, TOP + HEIGHT + BELOW
     seconds = _panel([(size, value) for size, value, _ in points], LEFT, "Seconds of the whole command", BARS[0])
     memory = _panel(
         [(size, value) for size, _, value in points], 2 * LEFT + WIDTH + GAP // 2, "Peak memory, MB", BARS[1]
