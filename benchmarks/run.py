@@ -16,6 +16,7 @@ NAMES = (
     "sql",
     "report",
     "store",
+    "scale",
     "engine",
     "decoding",
     "reading",

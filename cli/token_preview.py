@@ -174,7 +174,7 @@ def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> s
     if rows.frame.is_empty():
         return "the dataset is not built yet, and no row that it could have is there"
     wanted = recipe.datasets[training.dataset].type
-    if rows.kind != wanted and wanted == "preference" and not asked and found.state.completions.kept_ids.height:
+    if rows.kind != wanted and wanted == "preference" and not asked and found.state.completions.height:
         return "the dataset is not built yet, and no prompt has two different answers; the prompts:"
     if rows.kind != wanted:
         return "the answers are still to be written; the prompts, as the model will see them:"

@@ -54,7 +54,7 @@ def first_rows(state: RunState, name: str, count: int) -> pl.DataFrame:
     """
     entry = state.recipe.datasets[name]
     candidates = read_candidates(state.completions, state.prompts, ["sample_index"])
-    frame, places = candidates.frame, pl.int_range(candidates.prompts.frame.height, dtype=pl.UInt32, eager=True)
+    frame, places = candidates.frame, pl.int_range(candidates.prompts.height, dtype=pl.UInt32, eager=True)
     reads = condition_reads(state, entry)
     if entry.where and reads is not None:
         where = f"{state.recipe.where('datasets', name, 'where')}: where"

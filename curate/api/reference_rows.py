@@ -28,7 +28,7 @@ def reference_rows(state: RunState, most: int) -> pl.DataFrame:
         ``ANSWER_COLUMNS`` (null where no answer is known as right).
     """
     candidates = read_candidates(state.completions, state.prompts, ["sample_index"])
-    height = candidates.prompts.frame.height
+    height = candidates.prompts.height
     places = pl.Series("place", np.linspace(0, max(height - 1, 0), min(most, height)).astype(np.uint32)).unique().sort()
     rows = gather(candidates.prompts, places, PROMPT_COLUMNS)
     line = pl.format("{}:{}", pl.coalesce("file", "source"), "line")

@@ -35,6 +35,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
+from curate.storage.row_numbers import NumberIndex
 from curate.storage.rows import RowSet
 from curate.storage.store import Store, is_store
 from schemas.errors import Stopped, UserError, short_repr
@@ -291,10 +292,7 @@ def _check_prices(state: RunState) -> None:
 
 def _drop_orphans(completions: RowSet, prompts: RowSet) -> None:
     """Leave out the recorded candidates of prompts that are out; the prompt's own decision says why."""
-    if not completions.kept_ids.height:
+    if not completions.height:
         return
-    for stage in completions.stages:
-        owners = stage.read("completions", ["completion_id", "prompt_id"])
-        orphans = owners.join(prompts.kept_ids, on="prompt_id", how="anti")
-        completions.kept_ids = completions.kept_ids.join(orphans, on="completion_id", how="anti", maintain_order="left")
+    completions.keep_owned(NumberIndex(prompts.kept_numbers))
     completions.content = fingerprint([completions.content, prompts.content, code_hash(_drop_orphans)])

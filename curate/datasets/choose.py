@@ -4,11 +4,14 @@ Rows are integer indices until they are written; texts are loaded on demand. Eve
 out gets a decision under the part that left it out: where, select, dedup, diverse.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
-from curate.datasets.candidate_table import SLICE, Candidates, with_columns
+from curate.datasets.candidate_table import SLICE, Candidates, with_columns, with_ids
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.labels import answers_of_pairs, unclear_note, with_clear_labels, with_labels
@@ -17,6 +20,7 @@ from curate.datasets.trl_rows import by_prompt
 from curate.pipeline.by_hand import without_kept
 from curate.steps import sql_conditions
 from curate.storage.row_table import RowTable, gather, read_row_table
+from curate.storage.stage import PART, parts_of
 from schemas.rows import PROMPTS
 
 SHOWN = 5  # refused pairs that a prompt's decision names
@@ -41,25 +45,18 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
     Returns:
         The chosen rows by number, and a note on the pairs that were refused.
     """
-    frame = candidates.frame
+    frame = candidates.short
     if spec.entry.where:
-        names = sql_conditions.mentioned(spec.entry.where, list(spec.columns))
+        names = ["completion_id", *sql_conditions.mentioned(spec.entry.where, list(spec.columns))]
         slices = with_columns(candidates, frame, names)
         kept = [_apply_condition(spec, part, "completion_id", decisions) for part in slices]
         frame = frame.filter(pl.concat(kept)) if kept else frame
-    result = apply_rule(spec, candidates, frame)
     if not spec.of_pairs:
-        result = result.with_columns(pl.col("kept").fill_null(False))
-        if spec.kept_by_hand and spec.entry.type == "sft":
-            result = _with_kept_by_hand(spec, frame, result)
-        chosen = decisions.write("select", frame.select(row_id="completion_id").hstack(result))
+        chosen = _choose_answers(spec, candidates, frame, decisions)
         made = with_labels(spec, candidates, frame.filter(chosen).select("__row", "__place"))
         return with_clear_labels(candidates, made, decisions) if spec.entry.type == "unpaired" else (made, "")
-    pairs = number_pairs(candidates, frame, result, spec.selection.step.name)
-    considered = choose_pairs(pairs, spec.pair_options, candidates, Texts(candidates))
-    decisions.write("select", pair_decisions(candidates, frame, considered, spec))
-    made = in_order(candidates, considered.filter(pl.col("code") == 0))
-    note = refused_note(considered, spec.pair_options) + _absent_models_note(spec, candidates)
+    made, note = _choose_pairs(spec, candidates, frame, decisions)
+    note += _absent_models_note(spec, candidates)
     if spec.entry.type == "preference":
         return made, note
     made, unclear = answers_of_pairs(candidates, made)
@@ -67,6 +64,78 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
         decisions.write("label", unclear)
     made, left_out = with_clear_labels(candidates, made, decisions)
     return made, note + unclear_note(unclear) + left_out
+
+
+def _choose_answers(
+    spec: DatasetSpec, candidates: Candidates, frame: pl.DataFrame, decisions: DecisionWriter
+) -> pl.Series:
+    """Write what the rule decides about candidates, some prompts at a time if it can; return which are kept."""
+    order, ends = prompt_blocks(frame, whole=not spec.selection.step.within_prompts)
+
+    def decided() -> Iterator[pl.DataFrame]:
+        for low, high in ends:
+            block = with_ids(candidates, frame[low:high] if order is None else frame[order[low:high]])
+            result = apply_rule(spec, candidates, block).with_columns(pl.col("kept").fill_null(False))
+            if spec.kept_by_hand and spec.entry.type == "sft":
+                result = _with_kept_by_hand(spec, block, result)
+            yield block.select(row_id="completion_id").hstack(result)
+
+    parts = decided()
+    if order is not None:
+        parts = iter([pl.concat(parts)[np.argsort(order)]])
+    kept = [decisions.write("select", part) for part in parts_of(parts, PART)]
+    return pl.concat(kept)
+
+
+def _choose_pairs(
+    spec: DatasetSpec, candidates: Candidates, frame: pl.DataFrame, decisions: DecisionWriter
+) -> tuple[pl.DataFrame, str]:
+    """Write which prompts give a pair, some prompts at a time if the rule can; return the pairs, and a note."""
+    order, ends = prompt_blocks(frame, whole=not spec.selection.step.within_prompts)
+    made, counts, total = [], Counter[int](), 0
+
+    def decided() -> Iterator[pl.DataFrame]:
+        nonlocal total
+        for low, high in ends:
+            block = with_ids(candidates, frame[low:high] if order is None else frame[order[low:high]])
+            pairs = number_pairs(candidates, block, apply_rule(spec, candidates, block), spec.selection.step.name)
+            considered = choose_pairs(pairs, spec.pair_options, candidates, Texts(candidates))
+            made.append(in_order(candidates, considered.filter(pl.col("code") == 0)))
+            counts.update(dict(considered.filter(pl.col("code") > 0)["code"].value_counts().rows()))
+            total += considered.height
+            yield pair_decisions(candidates, block, considered, spec)
+
+    for part in parts_of(decided(), PART):
+        decisions.write("select", part)
+    return pl.concat(made).sort("__place", maintain_order=True), refused_note(counts, total, spec.pair_options)
+
+
+def prompt_blocks(
+    frame: pl.DataFrame, *, whole: bool, size: int = SLICE
+) -> tuple[np.ndarray | None, list[tuple[int, int]]]:
+    """Return an order of candidates in which those of a prompt stand together, and blocks of whole prompts in it.
+
+    Args:
+        frame: The candidates, with ``__place``.
+        whole: Whether all are one block, in their own order.
+        size: The least number of candidates of a block; the last one may have fewer.
+
+    Returns:
+        The order, None for that which they have; and the first row of each block and the one after its last.
+    """
+    count = frame.height
+    if whole or count <= size:
+        return None, [(0, count)]
+    place = frame["__place"].cast(pl.Int64).fill_null(-1).to_numpy()
+    order, starts = None, np.flatnonzero(place[1:] != place[:-1]) + 1
+    if len(starts) + 1 > len(np.unique(place)):
+        first = np.empty(int(place.max()) + 2, np.int64)
+        first[place[::-1]] = np.arange(count)[::-1]  # of each prompt the first candidate; the last place is of none
+        order = np.argsort(first[place], kind="stable")
+        starts = np.flatnonzero(place[order][1:] != place[order][:-1]) + 1
+    at = np.searchsorted(starts, np.arange(size, count, size))
+    cuts = [0, *np.unique(starts[at[at < len(starts)]]).tolist(), count]
+    return order, list(pairwise(cuts))
 
 
 def apply_rule(spec: DatasetSpec, candidates: Candidates, frame: pl.DataFrame) -> pl.DataFrame:
@@ -120,9 +189,9 @@ def _with_kept_by_hand(spec: DatasetSpec, frame: pl.DataFrame, result: pl.DataFr
 
 def in_order(candidates: Candidates, pairs: pl.DataFrame) -> pl.DataFrame:
     """Return pairs in the order of their prompts, then of their ids: ``chosen``, ``rejected``, ``__place``."""
-    ids = candidates.frame["completion_id"]
     pairs = pairs.select("chosen", "rejected", __place="place")
-    return pairs.with_columns(c=ids[pairs["chosen"]], r=ids[pairs["rejected"]]).sort("__place", "c", "r").drop("c", "r")
+    c, r = (candidates.own.ids_of(pairs[side]) for side in ("chosen", "rejected"))
+    return pairs.with_columns(c=c, r=r).sort("__place", "c", "r").drop("c", "r")
 
 
 def pair_decisions(
@@ -133,12 +202,11 @@ def pair_decisions(
     prompts = frame.group_by("__place", maintain_order=True).agg(
         pl.col("prompt_id").first(), n=pl.len(), known=score.count(), low=score.min(), high=score.max()
     )
-    ids = candidates.frame["completion_id"]
     refused = considered.filter(pl.col("code") > 0)
     refused = refused.with_columns(
         why=pl.Series(spec.pair_options.reasons())[refused["code"].cast(pl.UInt32)],
-        chosen_id=ids[refused["chosen"]],
-        rejected_id=ids[refused["rejected"]],
+        chosen_id=candidates.own.ids_of(refused["chosen"]),
+        rejected_id=candidates.own.ids_of(refused["rejected"]),
     )
     refused = refused.with_columns(
         text=pl.struct(chosen="chosen_id", rejected="rejected_id", why="why").struct.json_encode()
@@ -173,11 +241,10 @@ def pair_decisions(
     )
 
 
-def refused_note(considered: pl.DataFrame, options: PairOptions) -> str:
-    """Return ``; refused: 58% the same text (1,204)`` for the pairs that were considered, or ""."""
-    counts = considered.filter(pl.col("code") > 0)["code"].value_counts(sort=True).rows()
-    reasons, total = options.reasons(), considered.height
-    refused = [f"{100 * n / total:.0f}% {reasons[code]} ({n:,})" for code, n in counts]
+def refused_note(counts: Counter[int], total: int, options: PairOptions) -> str:
+    """Return ``; refused: 58% the same text (1,204)`` for counts of the codes of all pairs considered, or ""."""
+    reasons = options.reasons()
+    refused = [f"{100 * n / total:.0f}% {reasons[code]} ({n:,})" for code, n in counts.most_common()]
     return f"; refused: {', '.join(refused)}" if refused else ""
 
 
@@ -186,7 +253,7 @@ def _absent_models_note(spec: DatasetSpec, candidates: Candidates) -> str:
     rule = spec.selection
     if "model" not in rule.step.reads:
         return ""
-    present = candidates.frame["model"].drop_nulls().unique().sort().to_list()
+    present = candidates.short["model"].drop_nulls().unique().sort().to_list()
     absent = [v for k, v in rule.settings.items() if k in ("teacher", "student") and v not in present]
     return f"; no candidate is by {' or '.join(absent)} (there are: {', '.join(present) or 'none'})" if absent else ""
 
@@ -217,7 +284,7 @@ def _pass_rate_note(spec: DatasetSpec) -> str:
 def prompt_rows(spec: DatasetSpec) -> tuple[RowTable, pl.DataFrame]:
     """Return the prompts, and for each ``__place``, its id, its scores, and the summary of its candidates' scores."""
     prompts = read_row_table(spec.prompts)
-    made = prompts.frame.with_row_index("__place")
+    made = pl.DataFrame({"__place": np.arange(prompts.height, dtype=np.uint32)}).hstack(prompts.frame.get_columns())
     summary = by_prompt(spec.prompts, spec.completions, spec.by)
     return prompts, made.hstack(summary.select([c for c in summary.columns if c not in made.columns]))
 

@@ -48,9 +48,9 @@ def row_numbers(candidates: Candidates, ids: pl.Series) -> np.ndarray:
 
 def rows_of_prompts(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
     """Return for every prompt, by number, how many rows it has in the dataset."""
-    numbers = candidates.prompts.frame.select("prompt_id").with_row_index("number")
+    numbers = candidates.prompts.ids.to_frame().with_row_index("number")
     found = base.select("prompt_id").join(numbers, on="prompt_id", how="left", maintain_order="left")["number"]
-    rows = np.zeros(candidates.prompts.frame.height, np.int64)
+    rows = np.zeros(candidates.prompts.height, np.int64)
     np.add.at(rows, found.to_numpy(), 1)
     return rows
 

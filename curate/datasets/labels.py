@@ -97,7 +97,7 @@ def answers_of_pairs(candidates: Candidates, pairs: pl.DataFrame) -> tuple[pl.Da
     ]
     rows = pl.concat(sides).unique().with_columns(both=pl.len().over("__row") > 1).sort("__place", "__row")
     unclear = rows.filter("both")["__row"].unique(maintain_order=True)
-    ids = candidates.frame["completion_id"].gather(unclear)
+    ids = candidates.own.ids_of(unclear)
     decided = pl.DataFrame({"row_id": ids}).with_columns(kept=pl.lit(False), reason=pl.lit(BOTH))
     return rows.filter(~pl.col("both")).drop("both"), decided
 
@@ -124,7 +124,7 @@ def with_clear_labels(
     both = made.select(both=pl.col("label").n_unique().over(pl.concat(texts)) > 1)["both"]
     if not both.any():
         return made, ""
-    ids = candidates.frame["completion_id"].gather(made["__row"].filter(both))
+    ids = candidates.own.ids_of(made["__row"].filter(both))
     decided = pl.DataFrame({"row_id": ids}).with_columns(kept=pl.lit(False), reason=pl.lit(UNCLEAR))
     decisions.write("label", decided)
     return made.filter(~both), f"; {ids.len():,} answers left out: {UNCLEAR}"
@@ -140,6 +140,6 @@ def label_note(spec: DatasetSpec, made: pl.DataFrame) -> str:
 def _scores(spec: DatasetSpec, candidates: Candidates) -> pl.Series:
     """Return the score of every candidate that labels it."""
     name = spec.by or ""
-    parts = [part.get_column(name) for part in with_columns(candidates, candidates.frame, [name])]
+    parts = [part.get_column(name) for part in with_columns(candidates, candidates.short, [name])]
     values = pl.concat(parts) if parts else pl.Series(name, [], dtype=pl.Float64)
     return values.cast(pl.Float64).fill_nan(None)

@@ -99,7 +99,7 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
         The candidates that are left, a note on the others, and how many turns of the assistant those others have, with
         their prompts'.
     """
-    slices = with_columns(candidates, candidates.frame, ["completion"])
+    slices = with_columns(candidates, candidates.short, ["completion"])
     kept = [last_is_learnt(part["completion"]) for part in slices]
     learnt = np.concatenate([part.to_numpy() for part in kept]) if kept else np.ones(0, bool)
     if learnt.all():
@@ -107,7 +107,7 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
     reason = pl.when("kept").then(None).otherwise(pl.lit(NOT_LEARNT))
     decided = candidates.frame.select(row_id="completion_id", kept=pl.Series(learnt)).with_columns(reason=reason)
     decisions.write("learnt", decided)
-    others = with_columns(candidates, candidates.frame.filter(~pl.Series(learnt)), ["messages", "completion"])
+    others = with_columns(candidates, candidates.short.filter(~pl.Series(learnt)), ["messages", "completion"])
     turns = sum(count_answered(part[name]) for part in others for name in ("messages", "completion"))
     out = int((~learnt).sum())
     note = (

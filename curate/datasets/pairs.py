@@ -60,9 +60,9 @@ class Texts:
 
     def __init__(self, candidates: Candidates) -> None:
         """Begin with no text read."""
-        count = candidates.own.frame.height
+        count = candidates.own.height  # zeros take no memory before they are written
         self.table = candidates.own
-        self.length = np.full(count, -1, np.int64)  # in characters
+        self.length, self.has_length = np.zeros(count, np.int64), np.zeros(count, bool)  # in characters
         self.end, self.whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
         self.has_whole = np.zeros(count, bool)
 
@@ -80,8 +80,8 @@ class Texts:
 
     def measure(self, rows: np.ndarray) -> None:
         """Read the length and the end of rows that were not read yet."""
-        for part, text in self.read(rows[self.length[rows] < 0]):
-            self.length[part] = text.str.len_chars().fill_null(0).to_numpy()
+        for part, text in self.read(rows[~self.has_length[rows]]):
+            self.length[part], self.has_length[part] = text.str.len_chars().fill_null(0).to_numpy(), True
             self.end[part] = same_text.end_hashes(text)
 
     def same(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ def _before(good: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarra
 def _models(options: PairOptions, candidates: Candidates, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     code = np.zeros(len(left), np.int8)
     if options.models and len(left):
-        model = candidates.frame["model"].cast(pl.Categorical).to_physical()
+        model = candidates.short["model"]
         alike = (model[left] == model[right]).fill_null(False).to_numpy()
         code[alike == (options.models == "different")] = MODELS
     if options.preferred is not None and len(left):
@@ -222,15 +222,15 @@ def _worse_by_hand(
     preferred: frozenset[tuple[str, str]], candidates: Candidates, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
     """Return of which pairs a person prefers the right one: in a comparison of the two, else by the score."""
-    score = candidates.frame["by_hand"].to_numpy()
+    score = candidates.short["by_hand"].to_numpy()
     worse = score[left] < score[right]  # never where one of them has none
     if preferred:
         known = pl.DataFrame([*preferred], schema=["better", "worse"], orient="row")
-        ids = candidates.frame.select("completion_id", at=pl.int_range(pl.len()))
+        ids = pl.DataFrame({"completion_id": candidates.own.ids}).with_columns(at=pl.int_range(pl.len()))
         for side in ("better", "worse"):
             known = known.join(ids.rename({"completion_id": side, "at": f"{side}_at"}), on=side)
         better, other = known["better_at"].to_numpy(), known["worse_at"].to_numpy()
-        size = candidates.frame.height
+        size = candidates.own.height
         proposed = left.astype(np.int64) * size + right  # row numbers of 32 bits would overflow
         worse &= ~np.isin(proposed, better * size + other)
         worse |= np.isin(proposed, other * size + better)

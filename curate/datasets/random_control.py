@@ -183,7 +183,7 @@ def _draw_answers_of_pairs(
         wanted[:] = max(1, wanted.max(initial=1))
     pairs = _admissible_pairs(spec, candidates, texts, wanted, spare=SPARE)
     rows, _ = answers_of_pairs(candidates, in_order(candidates, pairs))
-    split, prompt = splits[rows["__place"]], candidates.prompts.frame["prompt_id"][rows["__place"]]
+    split, prompt = splits[rows["__place"]], candidates.prompts.ids[rows["__place"]]
     rows = rows.with_columns(split.alias("split"), prompt.alias("prompt_id"))
     group = ["split" if _of_any_prompt(spec) else "prompt_id", "label"]
     counts = base.select(group).group_by(group).len("wanted")

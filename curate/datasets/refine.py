@@ -7,7 +7,7 @@ from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.trl_rows import text_of
 from curate.pipeline.decontaminate import overlap_decisions, overlaps_of
-from curate.pipeline.dedup import duplicate_decisions
+from curate.pipeline.dedup import find_duplicates
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns
 from curate.pipeline.select import subset_decisions
 from curate.pipeline.stage_spec import RunContext
@@ -32,7 +32,8 @@ def refine(
         ids, texts = _ids(spec, candidates, made), text_of(candidates, made, rule.on, last=part == "diverse")
         score = _score(candidates, made, rule)
         if part == "dedup":
-            decided, note = duplicate_decisions(run, rule, ids, texts, score, "")
+            found = find_duplicates(run, rule, ids, texts, score, "")
+            decided, note = pl.concat(found.parts()), found.note
         else:
             columns, label = read_columns(run, rule, texts, score), f"{spec.label}.diverse"
             decided, note = subset_decisions(rule, columns, ids, label, decisions.writer, spec.recipe.seed)
@@ -71,7 +72,7 @@ def _ids(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame) -> pl.Se
     """Return the ids that decisions about rows are about."""
     if spec.entry.type == "prompt":
         return made["prompt_id"]
-    return candidates.frame["completion_id"][made["__row" if "__row" in made.columns else "chosen"]]
+    return candidates.own.ids_of(made["__row" if "__row" in made.columns else "chosen"])
 
 
 def _score(candidates: Candidates, made: pl.DataFrame, rule: RowRule) -> pl.Series | None:
@@ -80,4 +81,4 @@ def _score(candidates: Candidates, made: pl.DataFrame, rule: RowRule) -> pl.Seri
         return None
     if rule.by in made.columns:
         return made[rule.by]
-    return candidates.frame[rule.by][made["__row" if "__row" in made.columns else "chosen"]]
+    return candidates.short[rule.by][made["__row" if "__row" in made.columns else "chosen"]]

@@ -23,7 +23,7 @@ OFF = 0.2  # a share that is off by more than this part of it is warned of
 def shares_note(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> str:
     """Return ``; of 180 prompts test: 0.3 asked, 0.3 came out``; "" without shares."""
     rules = split_rules(recipe)
-    if not rules.shares or not prompts.kept_ids.height:
+    if not rules.shares or not prompts.height:
         return ""
     assigned = split_prompts(recipe, prompts, shares_of).assigned
     counts, rows = assigned.counts(), int(assigned.free.sum())
@@ -36,7 +36,7 @@ def shares_note(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> str:
 
 def split_warnings(state: RunState) -> list[StageWarning]:
     """Return what a user should look at in the splits of a recipe's prompts, as far as these are known."""
-    if not state.recipe.splits or not state.recipe.datasets or not state.prompts.kept_ids.height:
+    if not state.recipe.splits or not state.recipe.datasets or not state.prompts.height:
         return []
     splits = split_prompts(state.recipe, state.prompts, state.shares_of)
     found = [
@@ -124,7 +124,7 @@ def _by(state: RunState, splits: PromptSplits) -> str:
     by = splits.rules.by
     if by is None:
         return ""
-    rows, without = len(splits.ids), splits.assigned.without
+    rows, without = len(splits.numbers), splits.assigned.without
     if without == rows:
         first = next(iter(read_batches(state.prompts, ["metadata"])))
         return f"by: no prompt has a value for {by!r}{nearest(by, [*metadata_keys(first.head(1000)), 'source'])}"

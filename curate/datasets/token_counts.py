@@ -11,7 +11,7 @@ CHARACTERS = 4  # of a token, where tokens were not counted
 
 def row_tokens(candidates: Candidates, texts: Texts, rows: np.ndarray) -> np.ndarray:
     """Return the token counts of candidates; a quarter of their characters where nothing counted them."""
-    known = candidates.frame["completion_tokens"].cast(pl.Float64)[rows].to_numpy().copy()
+    known = candidates.short["completion_tokens"].cast(pl.Float64)[rows].to_numpy().copy()
     bare = np.isnan(known)
     texts.measure(rows[bare])
     known[bare] = texts.length[rows[bare]] / CHARACTERS

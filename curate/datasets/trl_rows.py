@@ -12,7 +12,7 @@ import polars as pl
 from curate.algorithms.random_order import CONTENT_ID
 from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates
-from curate.pipeline.prompt_splits import split_table
+from curate.pipeline.prompt_splits import splits_of
 from curate.storage.row_table import RowTable, gather, read_row_table
 from curate.storage.rows import RowSet
 from schemas.ids import content_id
@@ -34,7 +34,7 @@ def by_prompt(prompts: RowSet, completions: RowSet, by: str | None) -> pl.DataFr
     else:
         passed = (pl.col(by) >= 1).mean() if by in scorers else pl.lit(None, pl.Float64).first()
     summaries = frame.group_by("prompt_id").agg(*summary, pass_rate=passed, n_completions=pl.len().cast(pl.Int64))
-    ids = read_row_table(prompts).frame.select("prompt_id")
+    ids = read_row_table(prompts).ids.to_frame()
     return ids.join(summaries, on="prompt_id", how="left", maintain_order="left")
 
 
@@ -53,9 +53,8 @@ def prompt_splits(recipe: Recipe, prompts: RowSet, shares_of: RowSet, table: Row
         table: The prompts' table.
     """
     if not recipe.splits:
-        return pl.select(split=pl.repeat("train", table.frame.height)).to_series()
-    splits = split_table(recipe, prompts, shares_of)
-    return table.frame.select("prompt_id").join(splits, on="prompt_id", how="left", maintain_order="left")["split"]
+        return pl.select(split=pl.repeat("train", table.height)).to_series()
+    return splits_of(recipe, prompts, shares_of)
 
 
 def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:
@@ -74,15 +73,13 @@ def _answer_rows(
     kind: str, candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
 ) -> Iterator[pl.DataFrame]:
     """Yield rows of one answer each, with their columns of ``made`` that are no row numbers."""
-    shown = _shown(candidates, by, scorers)
     for part in made.iter_slices(SLICE):
-        own = shown[part["__row"]]
-        completions = gather(candidates.own, part["__row"], ["completion"])
+        own = _answers(candidates, part["__row"], by, scorers)
         yield (
             _prompt_columns(candidates, part)
-            .hstack(completions)
             .hstack(
                 own.select(
+                    "completion",
                     "prompt_id",
                     "completion_id",
                     row_id=row_ids(kind, own["completion_id"]),
@@ -98,14 +95,13 @@ def preference_rows(
     candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
 ) -> Iterator[pl.DataFrame]:
     """Yield preference rows for pairs of candidates (``chosen``, ``rejected`` and ``__place``), in their order."""
-    shown = _shown(candidates, by, scorers)
     for part in made.iter_slices(SLICE):
         rows = _prompt_columns(candidates, part)
         for side in ("chosen", "rejected"):
-            own = shown[part[side]]
-            rows = rows.hstack(gather(candidates.own, part[side], ["completion"]).rename({"completion": side}))
+            own = _answers(candidates, part[side], by, scorers)
             rows = rows.hstack(
                 own.select(
+                    pl.col("completion").alias(side),
                     pl.col("completion_id").alias(f"{side}_id"),
                     _score(own, by).alias(f"{side}_score"),
                     _json(scorers).alias(f"__{side}_scores"),
@@ -169,10 +165,11 @@ def _prompt_columns(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:
     return gather(candidates.prompts, part["__place"], ["messages", "tools"]).rename({"messages": "prompt"})
 
 
-def _shown(candidates: Candidates, by: str | None, scorers: list[str]) -> pl.DataFrame:
-    """Return the columns of candidates that a row shows, of those in memory."""
-    names = dict.fromkeys(["completion_id", "prompt_id", *scorers, *([by] if by in candidates.frame.columns else [])])
-    return candidates.frame.select(*names)
+def _answers(candidates: Candidates, rows: pl.Series, by: str | None, scorers: list[str]) -> pl.DataFrame:
+    """Return what a row shows of candidates: their ids and their turns, read from disk, and their scores."""
+    names = dict.fromkeys([*scorers, *([by] if by in candidates.short.columns else [])])
+    scores = [candidates.short[name].gather(rows) for name in names]
+    return gather(candidates.own, rows, ["completion", "completion_id", "prompt_id"]).hstack(scores)
 
 
 def _score(rows: pl.DataFrame, by: str | None) -> pl.Expr:

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Keep, priority
+from curate.algorithms.near_duplicates.equal_hashes import rows_with_equal
 from curate.algorithms.parallel import each
 from curate.algorithms.text.levels import Level, levelled
 
@@ -68,15 +69,30 @@ def dedup(
 
     text, known = text.cast(pl.String), known.fill_null(False)
     order = priority(keep, text, score, known)
-    rows = pl.concat(each(hashes, range(0, max(1, len(text)), BLOCK))).with_row_index("row")
-    ranked = rows[order] if (order[1:] < order[:-1]).any() else rows
-    first = np.empty(len(order), np.int64)  # the first row, by priority, with the same hash
-    first[order] = ranked.select(pl.col("row").first().over("one", "two"))["row"].to_numpy()
-    is_copy = rows["not_blank"].to_numpy() & (first != np.arange(len(first))) & ~known.to_numpy()
-    copies = np.flatnonzero(is_copy)
-    is_copy[copies[~equal_texts(text, copies, first[copies], normalise)]] = False
-    table = pl.DataFrame({"first": first, "is_copy": is_copy})
-    return table.select(duplicate_of=pl.when("is_copy").then("first"), similarity=pl.when("is_copy").then(pl.lit(1.0)))
+    parts = each(hashes, range(0, max(1, len(text)), BLOCK))
+    one, two, not_blank = (np.concatenate([part[name].to_numpy() for part in parts]) for name in parts[0].columns)
+    del parts
+    copies, first = _copies(one, two, order)
+    wanted = not_blank[copies] & ~known.to_numpy()[copies]
+    copies, first = copies[wanted], first[wanted]
+    equal = equal_texts(text, copies, first, normalise)
+    nothing = pl.select(
+        duplicate_of=pl.repeat(None, len(text), dtype=pl.Int64), similarity=pl.repeat(None, len(text), dtype=pl.Float64)
+    )
+    found = {"duplicate_of": pl.Series(first[equal]), "similarity": pl.Series(np.ones(int(equal.sum())))}
+    return nothing.with_columns(nothing[name].scatter(copies[equal], values) for name, values in found.items())
+
+
+def _copies(one: np.ndarray, two: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that have both hashes of a row before them in ``order``, and the first such row of each."""
+    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
+    place = np.empty(len(order), np.uint32)
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    ranked = rows[np.lexsort((place[rows], two[rows], one[rows]))]
+    new = np.ones(len(ranked), bool)
+    new[1:] = (one[ranked[1:]] != one[ranked[:-1]]) | (two[ranked[1:]] != two[ranked[:-1]])
+    first = ranked[new][np.cumsum(new) - 1]
+    return ranked[~new], first[~new]
 
 
 def equal_texts(

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
+from curate.algorithms.near_duplicates.equal_hashes import rows_with_equal
 from curate.algorithms.near_duplicates.pair_comparison import PairSearch
 from curate.algorithms.text.levels import Level
 from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
@@ -162,17 +163,28 @@ def _unique_texts(
     of these the index of its group. Rows without words are in no group.
     """
     content = made[:, -CONTENT:]
-    rows = order[content[order].any(axis=1)]
-    one = content[rows, 0].astype(np.uint64) << np.uint64(32) | content[rows, 1]
+    one = content[:, 0].astype(np.uint64)
+    one <<= np.uint64(32)
+    one |= content[:, 1]
+    rows = rows_with_equal(one)  # few: only these are looked at in order of priority
     two = content[rows, 2].astype(np.uint64) << np.uint64(32) | content[rows, 3]
-    by = np.argsort(one, kind="stable")
-    one, two = one[by], two[by]
-    new = np.concatenate((np.ones(min(1, len(by)), bool), (one[1:] != one[:-1]) | (two[1:] != two[:-1])))
-    leader = np.empty(len(by), np.int64)  # for each row, the index in ``rows`` of the first of its group
-    leader[by] = by[new][np.cumsum(new) - 1]
-    is_first = leader == np.arange(len(by))
-    is_copy = ~is_first & ~is_known[rows]
-    return rows[is_first], rows[is_copy], (np.cumsum(is_first) - 1)[leader[is_copy]]
+    place = np.empty(len(order), np.uint32)
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    by = np.lexsort((place[rows], two, one[rows]))
+    rows, two = rows[by], two[by]
+    new = np.ones(len(rows), bool)
+    new[1:] = (one[rows[1:]] != one[rows[:-1]]) | (two[1:] != two[:-1])
+    leader = rows[new][np.cumsum(new) - 1]
+    worded = np.asarray(content.any(axis=1))
+    alone = np.ones(len(order), bool)
+    alone[rows[~new]] = False
+    unique = order[(worded & alone)[order]]
+    is_copy = ~new & worded[rows] & ~is_known[rows]
+    number = np.empty(len(order), np.int32)  # of each row that is the first of its group, the group
+    number[unique] = np.arange(len(unique), dtype=np.int32)
+    copies = rows[is_copy]
+    by = np.argsort(place[copies], kind="stable")
+    return unique, copies[by], number[leader[is_copy]][by].astype(np.int64)
 
 
 def _result(rows: int, unique: np.ndarray, found: Duplicates, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
@@ -180,13 +192,14 @@ def _result(rows: int, unique: np.ndarray, found: Duplicates, copies: np.ndarray
 
     A copy of a kept row duplicates that row. A copy of a dropped row duplicates what that row does, and as nearly.
     """
-    kept_for, similarity, via = np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
     dropped = np.flatnonzero(found.kept_for >= 0)
-    kept_for[unique[dropped]], via[unique[dropped]] = unique[found.kept_for[dropped]], unique[found.via[dropped]]
-    similarity[unique[dropped]] = found.similarity[dropped]
     first_stays = found.kept_for[first] < 0
-    kept_for[copies] = unique[np.where(first_stays, first, found.kept_for[first])]
-    via[copies] = unique[np.where(first_stays, first, found.via[first])]
-    similarity[copies] = np.where(first_stays, 1.0, found.similarity[first])
-    table = pl.DataFrame({"duplicate_of": kept_for, "similarity": similarity, "via": via})
-    return table.select(pl.when(pl.col("duplicate_of") >= 0).then(pl.all()).name.keep())
+    at = np.concatenate([unique[dropped], copies])
+    values = {
+        "duplicate_of": (unique[found.kept_for[dropped]], unique[np.where(first_stays, first, found.kept_for[first])]),
+        "similarity": (found.similarity[dropped], np.where(first_stays, 1.0, found.similarity[first])),
+        "via": (unique[found.via[dropped]], unique[np.where(first_stays, first, found.via[first])]),
+    }
+    kinds = {"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64}
+    nothing = pl.select(pl.repeat(None, rows, dtype=kind).alias(name) for name, kind in kinds.items())
+    return nothing.with_columns(nothing[name].scatter(at, np.concatenate(both)) for name, both in values.items())

@@ -1,7 +1,7 @@
 """The section ``by_hand``: a stage applies the labels by hand (``curate.pipeline.hand_verdicts``) to rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -30,9 +30,9 @@ def by_hand_specs(state: RunState, rows: RowSet) -> Iterator[StageSpec]:
     if state.recipe.by_hand is not False and rows.table == "completions":
         _refuse_recorded(state)
     new = verdicts.labelled - state.labels_applied
-    if not new or not rows.kept_ids.height:
+    if not new or not rows.height:
         return
-    here = rows.kept_ids.filter(pl.col(rows.id).is_in(list(new)))[rows.id].to_list()
+    here = kept_among(rows, new)
     if not here:
         return
     state.labels_applied |= {*here, *(verdicts.edits[row].id for row in here if row in verdicts.edits)}
@@ -58,7 +58,7 @@ def preferred_by_hand(state: RunState) -> frozenset[tuple[str, str]] | None:
     if state.recipe.by_hand is False:
         return None
     compared = state.by_hand.preferred
-    ids = {*state.completions.kept_ids[state.completions.id]} if compared else set()
+    ids = {*kept_among(state.completions, {id for two in compared for id in two})}
     return frozenset(two for two in compared if ids.issuperset(two))
 
 
@@ -67,12 +67,10 @@ def unapplied_labels(state: RunState) -> list[StageWarning]:
 
     And one where edits are of prompts.
     """
-    prompts = state.prompts.kept_ids.filter(pl.col(state.prompts.id).is_in(list(state.by_hand.edits)))
+    prompts = kept_among(state.prompts, state.by_hand.edits)
     found = []
-    if prompts.height:
-        text = (
-            f"{prompts.height:,} edits are of prompts, such as {prompts[state.prompts.id][0]}; only answers are edited"
-        )
+    if prompts:
+        text = f"{len(prompts):,} edits are of prompts, such as {prompts[0]}; only answers are edited"
         found = [StageWarning(SCORE, text)]
     left = sorted(state.by_hand.labelled - state.labels_applied)
     if not left or state.waits_for:
@@ -84,8 +82,12 @@ def unapplied_labels(state: RunState) -> list[StageWarning]:
 
 def kept_by_hand(state: RunState, rows: RowSet) -> list[str]:
     """Return the ids of the rows that are in and that a person keeps, in order."""
-    kept = state.by_hand.kept
-    return rows.kept_ids.filter(pl.col(rows.id).is_in(list(kept)))[rows.id].to_list() if kept else []
+    return kept_among(rows, state.by_hand.kept)
+
+
+def kept_among(rows: RowSet, ids: Collection[str]) -> list[str]:
+    """Return those of some ids that are of rows that are in, in the rows' order."""
+    return rows.kept_ids.filter(pl.col(rows.id).is_in(list(ids)))[rows.id].to_list() if ids else []
 
 
 def without_kept(decisions: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
@@ -131,7 +133,7 @@ def write_by_hand(
     writer: StageWriter, run: RunContext, *, rows: RowSet, labelled: list[str], verdicts: HandVerdicts, label: str
 ) -> str:
     """Write a decision for every row; of candidates the scores and the edited ones too; return a summary."""
-    run.progress.begin(label, rows.kept_ids.height)
+    run.progress.begin(label, rows.height)
     of_candidates = rows.table == "completions"
     edits = {row: verdicts.edits[row] for row in labelled if row in verdicts.edits} if of_candidates else {}
     made = [edit for edit in edits.values() if edit.id not in verdicts.dropped]

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import polars as pl
-
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import Code
 from curate.storage.rows import RowSet
@@ -25,11 +23,10 @@ def decision_stage(
 
 def _keep(rows: RowSet, stage: Stage | None) -> None:
     if stage:
-        kept = stage.read("decisions", ["row_id", "kept"]).filter("kept")
-        rows.keep(kept.select(pl.col("row_id").alias(rows.id)), stage)
+        rows.keep_decided(stage)
 
 
 def kept_summary(writer: StageWriter, rows: RowSet) -> str:
     """Return ``280 of 300 kept`` for a stage that has just written its decisions."""
-    writer.info["rows_in"] = rows.kept_ids.height
-    return f"{writer.kept:,} of {rows.kept_ids.height:,} kept"
+    writer.info["rows_in"] = rows.height
+    return f"{writer.kept:,} of {rows.height:,} kept"

@@ -62,7 +62,7 @@ def write_overlaps(
     """Write a decision for every row: whether a benchmark's row overlaps it, by which rule, and what they share."""
     index, semantic = rule.prepare(run)
     benchmark = rule.benchmark.rows
-    run.progress.begin(label, rows.kept_ids.height)
+    run.progress.begin(label, rows.height)
     counts: Counter[tuple[str, str]] = Counter()
     turns = TURNS.get(column)
     for part in read_batches(rows, [column, turns] if turns else [column], prompts):

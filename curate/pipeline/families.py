@@ -205,9 +205,12 @@ def _texts_with_partner(
     tables: Tables, depth: np.ndarray, chosen: np.ndarray, near: float
 ) -> tuple[np.ndarray, pl.Series, np.ndarray, np.ndarray]:
     """Return the rows, texts, sketches and spelling keys of the ``chosen`` rows that may have a near-duplicate."""
-    parts = [(near_sketches(text, near), spelling_keys(text)) for text in _texts(tables, depth, chosen)]
-    made = np.concatenate([part[0] for part in parts])
-    spelt = without_crowds(np.concatenate([part[1] for part in parts])) * np.uint64(near < 1)  # 1 asks for equal words
+    made = np.empty((len(chosen), near_sketches(pl.Series([], dtype=pl.String), near).shape[1]), np.uint32)
+    spelt, done = np.empty(len(chosen), np.uint64), 0
+    for text in _texts(tables, depth, chosen):  # into their places: the sketches of all prompts are there once
+        low, done = done, done + len(text)
+        made[low:done], spelt[low:done] = near_sketches(text, near), spelling_keys(text)
+    spelt = without_crowds(spelt) * np.uint64(near < 1)  # 1 asks for equal words
     paired = np.flatnonzero(with_partner(made) | (spelt != 0))
     rows = chosen[paired]
     texts = [pl.Series("text", [], dtype=pl.String), *_texts(tables, depth, rows)]

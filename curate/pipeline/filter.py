@@ -67,7 +67,7 @@ def write_filter_decisions(
 
     No condition drops a row that is ``kept`` by hand; its evidence names the condition that would have.
     """
-    run.progress.begin(label, rows.kept_ids.height)
+    run.progress.begin(label, rows.height)
     for batch in read_batches(rows, columns, prompts):
         reason = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, batch.height)
         for name, condition in reversed(conditions.items()):

@@ -132,7 +132,7 @@ def write_mix(
     dedup_after: list[str],
 ) -> str:
     """Write a decision for every prompt, and the repeats with their candidates and scores; return a summary."""
-    run.progress.begin(label, prompts.kept_ids.height)
+    run.progress.begin(label, prompts.height)
     origins = first_stages(prompts.stages)
     ids = prompts.kept_ids.join(origins, on="prompt_id", how="left", maintain_order="left")
     own = [ids.filter(pl.col("stage_id") == one.stage.stage_id)["prompt_id"] for one in sources]
@@ -229,8 +229,7 @@ def _adopt(state: RunState, stage: Stage | None) -> None:
     if stage is None:
         return
     state.mixed = stage
-    kept = stage.read("decisions", ["row_id", "kept"]).filter("kept")
-    state.prompts.keep(kept.select(prompt_id="row_id"), stage)
+    state.prompts.keep_decided(stage)
     for rows in (state.prompts, state.completions):
         rows.add(stage)
         if stage.rows("scores"):

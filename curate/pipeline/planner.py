@@ -70,7 +70,7 @@ class Plan:
     @property
     def prompts(self) -> int:
         """The number of prompts, as far as that is known."""
-        return self.state.prompts.kept_ids.height
+        return self.state.prompts.height
 
     @property
     def requests(self) -> int:

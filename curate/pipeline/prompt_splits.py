@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from curate.pipeline.families import Tables
 from curate.pipeline.split import Assigned, SplitRules, assign, by_conditions, needs
+from curate.storage.row_numbers import NumberIndex, id_numbers, joined
 from curate.storage.rows import RowSet, read_batches
 from schemas.errors import UserError
 from schemas.recipe import Recipe
@@ -22,19 +24,14 @@ class PromptSplits:
     """The splits of prompts.
 
     Attributes:
-        ids: The prompts' ids, those that the shares are of first.
+        numbers: The numbers of the prompts' ids, those that the shares are of first.
         assigned: The split and the family of each.
         rules: How they are split.
     """
 
-    ids: pl.Series
+    numbers: np.ndarray
     assigned: Assigned
     rules: SplitRules
-
-    @property
-    def table(self) -> pl.DataFrame:
-        """The prompts' ids (``prompt_id``) with their ``split``."""
-        return pl.DataFrame({"prompt_id": self.ids, "split": self.assigned.split})
 
 
 def split_rules(recipe: Recipe) -> SplitRules:
@@ -66,14 +63,24 @@ def split_key(recipe: Recipe) -> list[Any]:
 
 def split_table(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> pl.DataFrame:
     """Return the ids of prompts (``prompt_id``) with their ``split``; the arguments are those of ``split_prompts``."""
+    return prompts.kept_ids.with_columns(split=splits_of(recipe, prompts, shares_of))
+
+
+def splits_of(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> pl.Series:
+    """Return the split of each of the prompts that are in; the arguments are those of ``split_prompts``."""
     rules = split_rules(recipe)
     if rules.shares:
-        return split_prompts(recipe, prompts, shares_of).table
+        found, own = split_prompts(recipe, prompts, shares_of), prompts.kept_numbers
+        split = found.assigned.split.rename("split")
+        if np.array_equal(found.numbers, own):
+            return split
+        places = NumberIndex(found.numbers).find(own)
+        return split.gather(pl.select(pl.when(pl.Series(places) >= 0).then(pl.Series(places))).to_series())
     parts = [
-        batch.select("prompt_id", split=by_conditions(batch, rules).fill_null("train"))
+        by_conditions(batch, rules).fill_null("train")
         for batch in read_batches(prompts, needs(rules, list(prompts.columns())))
     ]
-    return pl.concat([pl.DataFrame(schema={"prompt_id": pl.String, "split": pl.String}), *parts])
+    return pl.concat([pl.Series("split", [], dtype=pl.String), *parts])
 
 
 def split_prompts(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> PromptSplits:
@@ -97,15 +104,21 @@ def split_prompts(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> PromptS
     return _held[key]
 
 
+def split_ids(prompts: RowSet, shares_of: RowSet) -> pl.Series:
+    """Return the ids of the prompts that ``split_prompts`` splits, in its order."""
+    parts = [batch["prompt_id"] for batch in tables_of(prompts, shares_of, [])()]
+    return pl.concat([pl.Series("prompt_id", [], dtype=pl.String), *parts])
+
+
 def tables_of(prompts: RowSet, shares_of: RowSet, names: list[str]) -> Tables:
     """Return a function that reads prompts, those that the shares are of first."""
 
     def read() -> Iterator[pl.DataFrame]:
         yield from read_batches(shares_of, names)
         if prompts.content != shares_of.content:
-            known = shares_of.kept_ids["prompt_id"].implode()
+            known = NumberIndex(shares_of.kept_numbers)
             for batch in read_batches(prompts, names):
-                yield batch.filter(~pl.col("prompt_id").is_in(known))
+                yield batch.filter(pl.Series(known.find(id_numbers(batch["prompt_id"])) < 0))
 
     return read
 
@@ -113,12 +126,11 @@ def tables_of(prompts: RowSet, shares_of: RowSet, names: list[str]) -> Tables:
 def _split(recipe: Recipe, prompts: RowSet, shares_of: RowSet, rules: SplitRules) -> PromptSplits:
     check_split(recipe, shares_of)
     names = needs(rules, list(prompts.columns()))
-    ids = [pl.Series("prompt_id", [], dtype=pl.String)]
+    ids = []
     recorded = False
     for batch in tables_of(prompts, shares_of, ["family"])():
-        ids.append(batch["prompt_id"])
+        ids.append(id_numbers(batch["prompt_id"]))
         recorded = recorded or batch["family"].null_count() < batch.height
-    every = pl.concat(ids)
-    early = shares_of.kept_ids.height
+    early = shares_of.height
     assigned = assign(tables_of(prompts, shares_of, names), rules, early, recorded=recorded)
-    return PromptSplits(every, assigned, rules)
+    return PromptSplits(joined(ids), assigned, rules)

@@ -4,9 +4,12 @@ The recipe says beside the step's own settings: ``on`` (the column that is compa
 the step's column ``score``), ``model`` (which embeds the column) and ``against`` (reference data, for ``dedup``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from curate.algorithms.text import same_text
@@ -18,6 +21,7 @@ from curate.sources.reference_data import ReferenceData, read_reference_data
 from curate.steps.code_hash import Code, code_hash
 from curate.steps.find_step import Step, find_step, sketcher
 from curate.steps.settings import check_settings
+from curate.storage.mapped_columns import as_series, mapped_rows
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
@@ -26,6 +30,7 @@ EMBEDDER = "minilm"
 RULE_COLUMNS = ("embedding", "text", "score")  # columns of a step that stand for others, which the recipe names
 TURNS = {"prompt": "messages", "response": "completion"}  # the columns of the messages whose last text a column has
 SHARD = 20_000  # sketches a file
+BLOCK = 100_000  # texts that are sketched at a time
 
 
 @dataclass(frozen=True)
@@ -139,10 +144,13 @@ def read_columns(run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Ser
 
 
 def _sketches(run: RunContext, rule: RowRule, texts: pl.Series) -> pl.Series:
-    """Return sketches, kept by text where rows are compared with reference data: a set that grows is sketched once."""
-    if not rule.reference:
-        return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
+    """Return sketches, on disk while they are compared.
+
+    They are kept by text where rows are compared with reference data: a set that grows is sketched once.
+    """
     sketch, settings = sketcher(rule.step, rule.settings)
+    if not rule.reference:
+        return _mapped_sketches(run, partial(sketch, **settings), texts)
     key = fingerprint([code_hash(sketch), settings])[:12]
     return cached_by_text(
         texts,
@@ -152,3 +160,13 @@ def _sketches(run: RunContext, rule: RowRule, texts: pl.Series) -> pl.Series:
         run.progress,
         f"sketch ({rule.step.name})",
     )
+
+
+def _mapped_sketches(run: RunContext, sketch: Callable[[pl.Series], pl.Series], texts: pl.Series) -> pl.Series:
+    kind = sketch(texts.clear()).dtype
+    if not isinstance(kind, pl.Array) or kind.inner != pl.UInt32:  # a step of the user's own may make anything
+        return sketch(texts)
+    made = mapped_rows(len(texts), kind.size, np.uint32, run.store.path)
+    for low in range(0, len(texts), BLOCK):
+        made[low : low + BLOCK] = sketch(texts[low : low + BLOCK].fill_null("")).to_numpy()
+    return as_series(made, "sketch")

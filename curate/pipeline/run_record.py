@@ -11,6 +11,7 @@ from curate.models.gateway import Gateway, Usage
 from curate.sources.remote.urls import without_secrets
 from curate.storage.files import slug
 from curate.storage.records import Doing, RunStage
+from curate.storage.rows import read_parts
 from curate.storage.sql_views import publish
 from curate.storage.stage import Stage
 from curate.storage.store import Store, now
@@ -22,14 +23,17 @@ from schemas.version import VERSION
 
 NOTED_EVERY = 2.0  # seconds between two notes of how far a stage is
 PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
+PUBLISHED_SHARE = 0.02  # of the time of a run that writing them may take
 
 
 class RunRecord:
     """Holds the store for one run and keeps its record. Use it as a context manager.
 
     The record is written when the run begins, after each stage and when it ends, however it ends. The SQL views are
-    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds, and not as a ``run`` begins: its
-    stages follow at once, and ``publish`` is called before one waits for models.
+    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds, and so seldom that this takes no
+    more than ``PUBLISHED_SHARE`` of the time: a store of many stages and files has views that take longer to write.
+    They are not written as a ``run`` begins: its stages follow at once, and ``publish`` is called before one waits for
+    models.
     """
 
     def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
@@ -39,6 +43,8 @@ class RunRecord:
         self._lock = store.lock()
         self._gateway: Gateway | None = None
         self._published = self._noted = 0.0
+        self.views_took = 0.0  # seconds, when they were written last
+        self._unpublished = False
         self._doing: Doing | None = None
 
     def __enter__(self) -> "RunRecord":
@@ -85,20 +91,24 @@ class RunRecord:
         self.stages.append(stage_entry(stage, len(self.stages), reused=reused))
         self._doing = None
         self._write("running")
-        if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
+        self._unpublished = True
+        wait = max(PUBLISHED_EVERY, self.views_took / PUBLISHED_SHARE)
+        if not reused and time.monotonic() - self._published > wait:
             self._publish_views()
 
     def use(self, stages: list[Stage]) -> list[Stage]:
         """Make these the stages of the run, and return them."""
+        self._unpublished = True
         self.stages = [
             stage_entry(stage, position, reused=stage.order[0] <= self._newest) for position, stage in enumerate(stages)
         ]
         return stages
 
     def publish(self) -> None:
-        """Write the record and the SQL views, so that others see what is finished."""
+        """Write the record, and the SQL views where they lack a stage, so that others see what is finished."""
         self._write("running")
-        self._publish_views()
+        if self._unpublished:
+            self._publish_views()
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Note what goes on now."""
@@ -117,8 +127,10 @@ class RunRecord:
         self._write("running")
 
     def _publish_views(self) -> None:
+        started = time.monotonic()
         publish(self.store)
         self._published = time.monotonic()
+        self.views_took, self._unpublished = self._published - started, False
 
     def _write(self, status: str, error: str | None = None) -> None:
         usage, name = self._gateway.usage if self._gateway else Usage(), self.recipe.run_name
@@ -208,8 +220,8 @@ def rows_out(stage: Stage) -> int:
     for table in (*DATASET_TABLES.values(), "evaluations", "comparisons"):
         if table in held:
             return stage.rows(table)
-    decisions = stage.read("decisions", ["kept", "reason"])
-    kept = decisions.filter("kept", pl.col("reason").is_null()).height  # a source says of rows that it kept why
+    parts = read_parts(stage, "decisions", ["kept", "reason"])  # a source says of rows that it kept why
+    kept = sum(part.filter("kept", pl.col("reason").is_null()).height for part in parts)
     if kept:
         return kept + stage.rows("prompts")
     made = [table for table in ("prompts", "completions", "scores") if table in held]

@@ -93,7 +93,7 @@ def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep
 
 def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer: Answer) -> str:
     """Write the scores of all rows; return how many there are, their mean, and the scorer's notes."""
-    run.progress.begin(score.label, score.rows.kept_ids.height)
+    run.progress.begin(score.label, score.rows.height)
     total, scored_rows, value_sum = 0, 0, 0.0
     failures: Counter[str] = Counter()
     notes: list[str] = []

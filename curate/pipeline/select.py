@@ -60,7 +60,7 @@ def write_selection(
     label: str,
 ) -> str:
     """Write a decision for every row, and how diverse the kept ones are where the step reads embeddings."""
-    run.progress.begin(label, rows.kept_ids.height)
+    run.progress.begin(label, rows.height)
     frame = read_all(rows, columns, prompts)
     read = {name: frame[name] for name in rule.step.reads if name not in RULE_COLUMNS}
     read |= read_columns(run, rule, frame[rule.on], frame[rule.by] if rule.by else None)

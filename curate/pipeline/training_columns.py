@@ -165,7 +165,7 @@ def write_training_columns(
         values = found.values.select("row_id", value=name).drop_nulls("value")
         writer.write("scores", values.with_columns(scorer=pl.lit(name)))
         known = max(known, values.height)
-    record, total = found.record, rows.kept_ids.height
+    record, total = found.record, rows.height
     writer.info["rows_in"] = total
     if found.others:
         also = ", ".join(f"{one.title} ({one.trainer})" for one in found.others)

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+WITHIN_PROMPTS = True
+
 
 def select(prompt_id: pl.Series, completion_id: pl.Series) -> pl.DataFrame:
     """Return a row per candidate: ``kept`` (all true), ``reason`` and ``evidence`` (all null)."""

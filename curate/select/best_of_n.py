@@ -8,6 +8,8 @@ import polars as pl
 
 from schemas.errors import UserError
 
+WITHIN_PROMPTS = True
+
 
 def select(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, n: int = 1) -> pl.DataFrame:
     """Keep the ``n`` candidates of highest score of each prompt.

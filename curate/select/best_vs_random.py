@@ -10,6 +10,8 @@ import polars as pl
 from curate.algorithms.random_order import id_draws
 from curate.select._worse import best_and_worse, proposed
 
+WITHIN_PROMPTS = True
+
 
 def pair(
     prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, margin: float = 0.0, seed: int = 0

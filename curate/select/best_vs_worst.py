@@ -9,6 +9,8 @@ import polars as pl
 
 from curate.select._worse import best_and_worse, proposed
 
+WITHIN_PROMPTS = True
+
 
 def pair(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, margin: float = 0.0) -> pl.DataFrame:
     """Return the pairs in order of preference: ``chosen_id``, ``rejected_id`` and ``slot`` (one for each prompt)."""

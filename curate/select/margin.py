@@ -11,6 +11,8 @@ import polars as pl
 from curate.select._worse import best_and_worse, proposed
 from schemas.errors import UserError
 
+WITHIN_PROMPTS = True
+
 
 def pair(
     prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, low: float = 0.0, high: float | None = None

@@ -11,6 +11,8 @@ import polars as pl
 
 from curate.select._worse import proposed, scored, with_best
 
+WITHIN_PROMPTS = True
+
 
 def pair(
     prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, sigmas: float = 2.0, margin: float = 0.0

@@ -11,6 +11,8 @@ import polars as pl
 from curate.algorithms.random_order import id_draws
 from schemas.errors import UserError
 
+WITHIN_PROMPTS = True
+
 
 def pair(
     prompt_id: pl.Series,

@@ -9,6 +9,8 @@ import polars as pl
 
 from curate.select._worse import scored
 
+WITHIN_PROMPTS = True
+
 
 def pair(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, margin: float = 0.0) -> pl.DataFrame:
     """Return the pairs from the best down: ``chosen_id`` and ``rejected_id``; none is an alternative to another."""

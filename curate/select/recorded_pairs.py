@@ -9,6 +9,7 @@ step left out leave a gap, and no pair is made across one. Answers without the s
 
 import polars as pl
 
+WITHIN_PROMPTS = True
 TWO = 2  # answers of a prompt with one pair
 
 

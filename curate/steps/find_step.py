@@ -66,6 +66,11 @@ class Step:
         """The columns that its positional parameters read, each once."""
         return tuple(dict.fromkeys(OTHER_NAMES.get(name, name) for name in self.reads))
 
+    @property
+    def within_prompts(self) -> bool:
+        """Whether it decides about the candidates of each prompt by themselves: its module says ``WITHIN_PROMPTS``."""
+        return self.function.__globals__.get("WITHIN_PROMPTS") is True
+
     def call(self, columns: dict[str, pl.Series], settings: dict[str, Any]) -> Any:
         """Call the step on its columns.
 

@@ -1,10 +1,11 @@
-"""The kept rows by number: ids, scores and short columns in memory; texts stay on disk and are read by row number.
+"""The kept rows by number: scores and short columns in memory; ids and texts are read from disk by row number.
 
 A file has at most ``PART`` rows, so the memory that reading needs does not depend on the number of rows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import polars as pl
 
 from curate.storage.damage import read_table
 from curate.storage.polars_types import POLARS
-from curate.storage.rows import CANDIDATES, RowSet
+from curate.storage.row_set import CANDIDATES, RowSet
+from curate.storage.score_values import score_parts
 from schemas.rows import PROMPTS
 
 
@@ -21,16 +23,32 @@ class RowTable:
     """The rows that no step has dropped, numbered in their order.
 
     Attributes:
-        frame: Their short columns: ids, scores and others that the caller named.
+        frame: Their short columns: scores and others that the caller named.
         files: The Parquet files that hold them.
         file: For every row, the index of its file in ``files``.
         at: For every row, its index in that file.
+        id: The name of the column with their ids, which stay on disk.
     """
 
     frame: pl.DataFrame
     files: list[Path]
     file: np.ndarray
     at: np.ndarray
+    id: str
+
+    @property
+    def height(self) -> int:
+        """How many rows there are."""
+        return len(self.at)
+
+    @cached_property
+    def ids(self) -> pl.Series:
+        """The ids of all rows, read when they are first asked for and held from then on."""
+        return gather(self, pl.Series(np.arange(self.height)), [self.id]).to_series()
+
+    def ids_of(self, rows: pl.Series) -> pl.Series:
+        """Return the ids of some rows, given by their numbers."""
+        return gather(self, rows, [self.id]).to_series()
 
 
 def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
@@ -38,29 +56,23 @@ def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
 
     Args:
         rows: The rows.
-        names: The table's own columns to hold in memory, beside the id and all scores.
+        names: The table's own columns to hold in memory, beside all scores.
     """
-    files = [file for stage in rows.stages for file in stage.files(rows.table)]
-    columns = list(dict.fromkeys([rows.id, *names]))
-    parts = [
-        read_table(file, columns).select(
-            *columns, __file=pl.lit(number, pl.Int32), __at=pl.int_range(pl.len(), dtype=pl.Int32)
-        )
-        for number, file in enumerate(files)
-    ]
-    if not parts:
-        types = {n: t for n, t in rows.columns().items() if n in columns}
-        parts = [pl.DataFrame(schema={n: types[n] for n in columns} | {"__file": pl.Int32, "__at": pl.Int32})]
-    frame = pl.concat(parts)
-    kept_ids = rows.kept_ids[rows.id]
-    if not frame[rows.id].equals(kept_ids):
-        frame = frame.filter(pl.col(rows.id).is_in(kept_ids.implode()))
-    if frame.height > kept_ids.len():  # two stages hold the same row
-        frame = frame.unique(rows.id, keep="first", maintain_order=True)
-    file, at = frame["__file"].to_numpy(), frame["__at"].to_numpy()
-    frame = frame.select(columns)
-    scores = [_score(rows, frame[rows.id], name) for name in rows.scores]
-    return RowTable(frame.hstack(scores) if scores else frame, files, file, at)
+    columns = list(dict.fromkeys(names))
+    types = {n: t for n, t in rows.columns().items() if n in columns}
+    frame = pl.DataFrame(schema={n: types[n] for n in columns})
+    if columns:
+        frame = pl.concat([frame, *(part for _, part in rows.read(columns))])
+    file, at = row_places(rows)
+    scores = [score_values(rows, name) for name in rows.scores]
+    return RowTable(pl.DataFrame([*frame.get_columns(), *scores]), rows.files, file, at, rows.id)
+
+
+def row_places(rows: RowSet) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every kept row the number of its file, and its place in that file (int32)."""
+    places = [np.flatnonzero(rows.kept(number)).astype(np.int32) for number in range(len(rows.left))]
+    files = np.repeat(np.arange(len(places), dtype=np.int32), [len(part) for part in places])
+    return files, np.concatenate([np.zeros(0, np.int32), *places])
 
 
 def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
@@ -87,17 +99,7 @@ def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
     return pl.concat(parts)[back].select(pl.col(h).alias(name) for h, name in zip(held, names, strict=True))
 
 
-def _score(rows: RowSet, ids: pl.Series, name: str) -> pl.Series:
-    """Return the value of a scorer for each id; null where there is none."""
-    parts = [
-        stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
-        for stage in rows.scores[name]
-    ]
-    if not parts:
-        return pl.Series(name, [None], dtype=pl.Float64).new_from_index(0, len(ids))
-    found = pl.concat(parts)
-    if len(found) == len(ids) and (found["row_id"] == ids).all():  # in the order of the scores: no join is needed
-        return found["value"].rename(name)
-    found = found.select("row_id", "value").unique("row_id", keep="first")
-    found = pl.DataFrame({"row_id": ids}).join(found, on="row_id", how="left", maintain_order="left")
-    return found["value"].rename(name)
+def score_values(rows: RowSet, name: str) -> pl.Series:
+    """Return the value of a scorer for each kept row; null where there is none."""
+    values = [pl.Series(name, [], dtype=pl.Float64), *(values for _, values in score_parts(rows, name))]
+    return pl.concat(values)

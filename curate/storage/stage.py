@@ -1,7 +1,7 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,6 +200,22 @@ def write_files(folder: Path, name: str, table: str, rows: "pl.DataFrame") -> li
         kept = int(part["kept"].sum()) if table == "decisions" else 0
         made.append(PartFile(str(path), part.height, kept))
     return made
+
+
+def parts_of(tables: "Iterable[pl.DataFrame]", size: int) -> "Iterator[pl.DataFrame]":
+    """Yield the rows of tables in tables of ``size`` rows, the last of which may be smaller; one table at least."""
+    import polars as pl
+
+    held: list[pl.DataFrame] = []
+    written = False
+    for table in tables:
+        held.append(table)
+        while sum(one.height for one in held) >= size:
+            whole = pl.concat(held, rechunk=True)  # the same rows are the same bytes
+            yield whole[:size]
+            held, written = [whole[size:]], True
+    if held and (not written or any(one.height for one in held)):
+        yield pl.concat(held, rechunk=True)
 
 
 def load_stage(path: Path) -> Stage:

@@ -17,7 +17,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda p
 
 
 def candidates(count: int) -> Any:
-    return SimpleNamespace(frame=pl.DataFrame({"completion_id": [f"c_{i}" for i in range(count)]}))
+    return SimpleNamespace(own=SimpleNamespace(ids_of=pl.Series([f"c_{i}" for i in range(count)]).gather))
 
 
 @given(PAIRS)

@@ -11,6 +11,7 @@ import pytest
 
 from curate.api.run import run
 from curate.pipeline.run_record import RunRecord, rows_out
+from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
@@ -131,3 +132,29 @@ def test_what_goes_on_is_in_the_record_until_the_run_ends(tmp_path, monkeypatch)
         assert held == {"stage": "completions.generate", "done": 4, "total": 10, "unit": "replies"}
     assert said == [(3, ""), (1, "2 a second")]
     assert store.runs()[-1]["doing"] is None
+
+
+def test_views_that_take_long_to_write_wait_for_the_end(tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nprompts: [{source: rows.jsonl}]\n")
+    store = Store(tmp_path / "store")
+
+    def made(number: int) -> Stage:
+        with store.new_stage(f"{number:012}", f"prompts.score.s{number}", what={}) as writer:
+            writer.write("scores", pl.DataFrame({"row_id": ["p"], "scorer": ["x"], "value": [1.0]}))
+        return writer.stage()
+
+    def views() -> tuple[int, int]:
+        held = (store.path / "gristmill.duckdb").stat()
+        return held.st_ino, held.st_mtime_ns
+
+    with RunRecord(load_recipe(tmp_path / "r.yaml"), store, "run") as record:
+        record.views_took = 3600.0
+        seen = [views()]
+        for step in (lambda: record.add(made(1), reused=False), record.publish, record.publish):
+            step()
+            seen.append(views())
+        assert seen[0] == seen[1] != seen[2] == seen[3], "only a model that is asked has them written, and once"
+        record.views_took = 3600.0
+        record.add(made(2), reused=False)
+        assert views() == seen[3]
+    assert views() != seen[3]

@@ -165,7 +165,7 @@ EDITS = [
     ("curate/datasets/refine.py", "refine", CHOSEN),
     ("curate/datasets/pairs.py", "choose_pairs", ["datasets.*"]),
     ("curate/datasets/labels.py", "with_labels", ["datasets.*"]),
-    ("curate/pipeline/dedup.py", "duplicate_decisions", ["*.dedup.*", *CHOSEN]),
+    ("curate/pipeline/dedup.py", "find_duplicates", ["*.dedup.*", *CHOSEN]),
     ("curate/pipeline/split.py", "take_shares", ["datasets.*"]),
     ("curate/algorithms/families/templates.py", "without_template", ["datasets.*"]),
     ("curate/pipeline/filter.py", "write_filter_decisions", ["completions.filter"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.pipeline.prompt_splits import split_key, split_prompts
+from curate.pipeline.prompt_splits import split_ids, split_key, split_prompts
 from curate.pipeline.run_state import RunState
 from curate.storage.rows import RowSet
 from schemas.recipe import Recipe
@@ -32,8 +32,9 @@ class PromptFamilies:
     def table(self) -> pl.DataFrame:
         """Return the recipe's prompts (``prompt_id``) with their ``family``: the id of the family's first prompt."""
         splits = split_prompts(self.recipe, self.prompts, self.shares_of)
-        first = splits.ids.gather(splits.assigned.families.label)  # a label is the least row of its family
-        return pl.DataFrame({"prompt_id": splits.ids, "family": first}).unique("prompt_id")
+        ids = split_ids(self.prompts, self.shares_of)
+        first = ids.gather(splits.assigned.families.label)  # a label is the least row of its family
+        return pl.DataFrame({"prompt_id": ids, "family": first}).unique("prompt_id")
 
 
 def families_of(state: RunState) -> PromptFamilies:
