@@ -15,9 +15,10 @@ from cli.options import command_line
 from cli.output_file import output_file
 from cli.shipped_recipes import RECIPES
 from cli.terminal import say
+from curate.sources.facts import TRACE
 from curate.sources.open_source import source_path, stage_name
 from curate.sources.rows.field_map import SEVERAL, check_fields
-from curate.sources.source_summary import TRACE, source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import most_common, source_summary, source_warnings
 from curate.sources.source_tables import Source
 from schemas.errors import UserError, printable, short_repr
 
@@ -55,12 +56,12 @@ def init_train(wanted: Wanted) -> None:
     draft, template = _draft(looked, job, wanted, fields)
     counts, warnings = learnt_lines(draft, wanted.named, RECIPES / TOOLS_TEMPLATE if template else None)
     file = _write(draft, wanted, template=template)
-    summary = source_summary(looked.source, source_leftovers(looked.source))
+    summary = source_summary(looked.source.facts)
     say(f"found   {_rows(looked)}: {printable(summary)}")
     say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]} of {_rows(looked)}")
     for line in (*counts[1:], *_refused(looked)):
         say(f"        {printable(line)}")
-    for line in [*source_warnings(looked.source, fields), *warnings][:SHOWN]:
+    for line in [*source_warnings(looked.source.facts, fields), *warnings][:SHOWN]:
         say(f"note    {printable(line)}")
     for other in others:
         say(f"or      {printable(other.learns)}, by {TRAINER_NAMES[other.trainer]}: add --trainer {other.trainer}")
@@ -120,13 +121,13 @@ def _chosen(source: Source, fields: dict[str, Any] | None, wanted: Wanted) -> tu
 
 def _nothing_to_learn(source: Source, fields: dict[str, Any] | None) -> str:
     """Return why prompts alone teach nothing, and what to do."""
-    keys = dict.fromkeys(source.prompt_keys)
+    keys = dict.fromkeys(source.facts.prompt_keys)
     for text in source.prompts["metadata"].drop_nulls().head(MOST_ROWS):
         keys |= dict.fromkeys(json.loads(text))
     shown = ", ".join(short_repr(key) for key in [*keys][:KEYS]) + (
         f" and {len(keys) - KEYS} more" if len(keys) > KEYS else ""
     )
-    prompt = next(iter(source.prompt_keys), "prompt") if fields is None else fields.get("prompt", "KEY")
+    prompt = most_common(source.facts.prompt_keys, "prompt") if fields is None else fields.get("prompt", "KEY")
     return (
         f"{source.prompts.height:,} prompts, and neither an answer nor a ground truth; found the keys {shown}; name "
         f"the answer's with --field prompt={prompt} --field completion=KEY (fields: in a recipe), or have a model "

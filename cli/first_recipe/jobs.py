@@ -150,7 +150,7 @@ def _from_truths(source: Source, fields: dict[str, Any] | None) -> Iterator[Job]
     reward = verifier_for(source.prompts)
     learns = f"its own answers to the prompts, rewarded for {REWARD_WORDS[reward]}"
     yield Job("grpo", {"type": "prompt", "by": reward}, learns, reward=reward)
-    alone = truths_alone(source, fields)
+    alone = truths_alone(source.facts, fields)
     if alone and len(alone["keys"]) == 1 and not fields:
         (prompt, name), (key,) = alone["prompt_field"].split(": ", 1), alone["keys"]
         wanted = {prompt: name, "completion": key}

@@ -60,7 +60,7 @@ def look(named: str, fields: dict[str, Any] | None) -> Looked:
     # A row that is refused has no prompt; one that repeats another names it, and has been counted by its layout.
     reasons = source.decisions.filter(~pl.col("kept"), pl.col("reason") != BROKEN_CALL)["reason"]
     refused = Counter(one for one in reasons if not one.startswith(REPEATS))
-    return Looked(source, sum(source.row_formats.values()) + refused.total(), refused)
+    return Looked(source, sum(source.facts.row_formats.values()) + refused.total(), refused)
 
 
 def written_path(named: str, folder: Path) -> str:
