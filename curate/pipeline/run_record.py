@@ -23,7 +23,7 @@ from schemas.version import VERSION
 
 NOTED_EVERY = 2.0  # seconds between two notes of how far a stage is
 PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
-PUBLISHED_SHARE = 0.02  # of the time of a run that writing them may take
+PUBLISHED_SHARE = 0.01  # of the time of a run that writing them may take
 
 
 class RunRecord:
