@@ -16,6 +16,7 @@ NAMES = (
     "sql",
     "report",
     "store",
+    "sources",
     "scale",
     "engine",
     "decoding",
