@@ -16,7 +16,7 @@ import numpy as np
 
 from curate.sources.convert_rows import Options, Problems, convert_rows
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, WHOLE, Span, span_rows, spans_of
+from curate.sources.files.spans import BYTES, LINES_OF, ROWS, ROWS_OF, WHOLE, Span, span_rows, spans_of
 from curate.sources.message_tables import is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
@@ -28,12 +28,14 @@ class PartSpans:
 
     Attributes:
         spans: The spans that hold its rows, in order.
+        name: What the source is called where the recipe gives it no name.
         shown: The source's path, as errors show it.
         file: The source's file, where it is one.
         options: How rows are converted.
     """
 
     spans: list[Span]
+    name: str
     shown: str
     file: str | None
     options: Options
@@ -74,15 +76,15 @@ def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
     first = next(span_rows(spans[0], Reading()), None) if spans else None
     if not spans or first is None or is_flat(first.row):
         return None
-    groups: list[list[Span]] = []
+    groups, room = [list[Span]()], 1.0
     for span in spans:
-        last = groups[-1] if groups else None
-        together = last is not None and span.group == WHOLE and last[0].group == WHOLE
-        if last is not None and together and sum(one.end for one in last) + span.end <= BYTES:
-            last.append(span)
-        else:
-            groups.append([span])
-    return [PartSpans(group, opened.shown, opened.file, options) for group in groups]
+        share = span.end / BYTES if span.kind == WHOLE else span.rows / ROWS if span.kind == ROWS_OF else 1.0
+        if groups[-1] and share > room:
+            groups.append([])
+            room = 1.0
+        groups[-1].append(span)
+        room -= share
+    return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in groups]
 
 
 def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
@@ -93,7 +95,7 @@ def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
 def read_spans(part: PartSpans, shared: Shared | None = None) -> Part:
     """Return a part of a source in files."""
     reading = Reading()
-    opened = Opened(iter(()), part.options.name, part.shown, part.file, reading)
+    opened = Opened(iter(()), part.name, part.shown, part.file, reading)
     return read_part(rows_of(part, reading), opened, part.options, shared)
 
 
@@ -167,7 +169,7 @@ class Notes:
             found: What was said.
             spans: The part's spans.
         """
-        lines = spans[0].group == LINES_OF
+        lines = spans[0].kind == LINES_OF
         if not lines or spans[0].path != self._file:
             self._file, self._said = spans[0].path if lines else "", set()
         for text, count in found.notes.items():

@@ -6,13 +6,14 @@ rows go over lines, and is not small, has no spans: it is read from its beginnin
 
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
 from curate.sources.files.file_formats import LINES, file_format, read_rows
 from curate.sources.files.json_files import numbered_rows, read_json_lines
-from curate.sources.files.raw_row import NoRows, Raw, Reading
+from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
 from curate.sources.files.source_files import Files
 from schemas.errors import UserError
 
@@ -30,8 +31,8 @@ class Span(NamedTuple):
     Attributes:
         path: The file.
         file: Its name, where the source has several.
-        group: The row group of a Parquet file; -1 for lines, -2 for a whole file.
-        begin: The first byte of the lines, or the first row in the row group.
+        kind: What it is: ``LINES_OF``, ``ROWS_OF`` Parquet, or ``WHOLE``.
+        begin: The first byte of the lines, or how many rows of the file come before.
         end: The byte or the row behind the last.
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
@@ -39,14 +40,14 @@ class Span(NamedTuple):
 
     path: str
     file: str
-    group: int
+    kind: str
     begin: int
     end: int
     number: int
     rows: int
 
 
-LINES_OF, WHOLE = -1, -2
+LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
 
 
 def spans_of(files: Files) -> list[Span] | None:
@@ -75,11 +76,12 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
 
     The file is read once, to count its lines.
     """
+    said = Reading()
     try:
-        first = next(read_json_lines(path, Reading()), None)
+        first = next(read_json_lines(path, said), None)
     except UserError:
         return None
-    if first is None or first.row is None:
+    if first is None or first.row is None or OVER_LINES in said.notes:
         return None
     spans: list[Span] = []
     with path.open("rb") as file:
@@ -88,9 +90,10 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
         begin = number = 0
         while begin < size:
             file.seek(min(begin + BYTES, size))
-            rest = file.readline(LONGEST_LINE)
+            longest = LONGEST_LINE - BYTES  # with what the line may have before this place
+            rest = file.readline(longest)
             end = file.tell()
-            if len(rest) == LONGEST_LINE:
+            if len(rest) == longest:
                 return None
             lines = _count_lines(file, begin, end)
             spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines))
@@ -107,19 +110,24 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
 
 
 def _row_spans(path: Path, name: str) -> list[Span] | None:
-    """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups."""
+    """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups.
+
+    A span is a part of a row group, or some small ones.
+    """
     from curate.sources.files.arrow_files import group_rows  # pyarrow is loaded for these files only
 
-    spans: list[Span] = []
+    ends: list[int] = [0]
     number = 0
-    for group, rows in enumerate(group_rows(path)):
+    for rows in group_rows(path):
         if rows > MOST_IN_GROUP:
             return None
-        for begin in range(0, rows, ROWS):
-            end = min(begin + ROWS, rows)
-            spans.append(Span(str(path), name, group, begin, end, number + begin, end - begin))
+        for end in (*range(number + ROWS, number + rows, ROWS), number + rows):
+            if len(ends) > 1 and end - ends[-2] <= ROWS:
+                ends.pop()
+            ends.append(end)
         number += rows
-    return spans or None
+    spans = [Span(str(path), name, ROWS_OF, *place, place[0], place[1] - place[0]) for place in pairwise(ends)]
+    return spans if number else None
 
 
 def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
@@ -130,16 +138,16 @@ def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
 
 def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
     path = Path(span.path)
-    if span.group == LINES_OF:
+    if span.kind == LINES_OF:
         with path.open("rb") as file:
             file.seek(span.begin)
             held = io.BytesIO(file.read(span.end - span.begin))
         return numbered_rows(enumerate(held, span.number + 1), path, reading, span.begin)
-    if span.group == WHOLE:
+    if span.kind == WHOLE:
         return _whole(path, span.file, reading)
-    from curate.sources.files.arrow_files import read_group
+    from curate.sources.files.arrow_files import read_some
 
-    return read_group(path, span.group, span.begin, span.end, span.number)
+    return read_some(path, span.begin, span.end)
 
 
 def _whole(path: Path, name: str, reading: Reading) -> Iterator[Raw]:
