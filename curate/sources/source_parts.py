@@ -16,7 +16,7 @@ import numpy as np
 
 from curate.sources.convert_rows import Options, Problems, convert_rows
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, ROWS_OF, WHOLE, Span, span_rows, spans_of
+from curate.sources.files.spans import BYTES, LINES_OF, ROWS, Span, span_rows, spans_of
 from curate.sources.message_tables import is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
@@ -76,15 +76,24 @@ def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
     first = next(span_rows(spans[0], Reading()), None) if spans else None
     if not spans or first is None or is_flat(first.row):
         return None
-    groups, room = [list[Span]()], 1.0
+    return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in _together(spans)]
+
+
+def _together(spans: list[Span]) -> list[list[Span]]:
+    """Return spans that are small as one part; lines are a part by themselves."""
+    groups: list[list[Span]] = []
+    rows = size = 0
     for span in spans:
-        share = span.end / BYTES if span.kind == WHOLE else span.rows / ROWS if span.kind == ROWS_OF else 1.0
-        if groups[-1] and share > room:
-            groups.append([])
-            room = 1.0
-        groups[-1].append(span)
-        room -= share
-    return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in groups]
+        rows, size = rows + span.rows, size + span.size
+        last = groups[-1][-1] if groups else None
+        if last is None or LINES_OF in (last.kind, span.kind) or rows > ROWS or size > BYTES:
+            groups.append([span])
+            rows, size = span.rows, span.size
+        elif last.path == span.path:  # row groups that follow each other: the file is opened once
+            groups[-1][-1] = last._replace(end=span.end, rows=last.rows + span.rows, size=last.size + span.size)
+        else:
+            groups[-1].append(span)
+    return groups
 
 
 def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:

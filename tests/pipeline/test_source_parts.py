@@ -141,9 +141,10 @@ def test_small_row_groups_and_files_are_one_part(tiny, tmp_path, monkeypatch):
         rows = pl.DataFrame({"prompt": [f"q{number} {n}" for n in range(12)]})
         rows.write_parquet(folder / f"{number}.parquet", row_group_size=sizes)
     (folder / "4.json").write_text('[{"prompt": "a"}]')
-    for most, parts in ((5, 13), (20, 4), (100, 1)):
-        monkeypatch.setattr(spans, "ROWS", most)
-        monkeypatch.setattr(reading, "ROWS", most)
+    for most, size, parts in ((5, 10**6, 12), (20, 10**6, 3), (100, 10**6, 1), (100, 1, 31)):
+        for module in (spans, reading):
+            monkeypatch.setattr(module, "ROWS", most)
+            monkeypatch.setattr(module, "BYTES", size)
         found = in_parts(tmp_path, folder)
         assert_same(found, at_once(folder))
         assert found[2] == parts
@@ -194,7 +195,7 @@ def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
     path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}", "completion": "a", "\ud83d": 1} for n in range(9)])
     fields = {"prompt": "prompt", "completion": "completion"}
     assert_same(in_parts(tmp_path, path, fields=fields), at_once(path, fields=fields))
-    gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1)
+    gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1, 9)
     task = PartTask(reading.PartSpans([gone], "", "", None, Options("x", None, False)), 0, "", "")
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
         list(spread.spread(make_part, [task] * 5, 2))

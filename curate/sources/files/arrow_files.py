@@ -33,18 +33,19 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
     return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
 
 
-def group_rows(path: Path) -> list[int]:
-    """Return the number of rows of each row group of a Parquet file; none where it cannot be read."""
+def row_groups(path: Path) -> list[tuple[int, int]]:
+    """Return the rows and the unpacked bytes of each row group of a Parquet file; none where it cannot be read."""
     import pyarrow.parquet as pq
 
     try:
-        return _group_rows(pq.read_metadata(path))
+        return _row_groups(pq.read_metadata(path))
     except (pa.ArrowException, OSError):
         return []
 
 
-def _group_rows(metadata: Any) -> list[int]:
-    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+def _row_groups(metadata: Any) -> list[tuple[int, int]]:
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return [(group.num_rows, group.total_byte_size) for group in groups]
 
 
 def read_some(path: Path, begin: int, end: int) -> Iterator[Raw]:
@@ -59,7 +60,7 @@ def read_some(path: Path, begin: int, end: int) -> Iterator[Raw]:
 
     def wanted() -> Iterator[pa.RecordBatch]:
         file = pq.ParquetFile(path)
-        sizes = _group_rows(file.metadata)
+        sizes = [rows for rows, _ in _row_groups(file.metadata)]
         ends = list(accumulate(sizes))
         groups = [group for group, last in enumerate(ends) if last > begin and last - sizes[group] < end]
         at = ends[groups[0]] - sizes[groups[0]] if groups else end

@@ -6,7 +6,6 @@ rows go over lines, and is not small, has no spans: it is read from its beginnin
 
 import io
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +35,7 @@ class Span(NamedTuple):
         end: The byte or the row behind the last.
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
+        size: Their bytes, about.
     """
 
     path: str
@@ -45,6 +45,7 @@ class Span(NamedTuple):
     end: int
     number: int
     rows: int
+    size: int
 
 
 LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
@@ -65,7 +66,7 @@ def _file_spans(path: Path, name: str) -> list[Span] | None:
     size, ending = path.stat().st_size, file_format(path)
     packed = bool(compression_ending(path.name))
     if size <= (SMALL_PACKED if packed else SMALL) and ending != ".parquet":
-        return [Span(str(path), name, WHOLE, 0, size, 0, 0)]
+        return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
     if ending in LINES and not packed:
         return _line_spans(path, name, size)
     return _row_spans(path, name) if ending == ".parquet" else None
@@ -96,7 +97,7 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
             if len(rest) == longest:
                 return None
             lines = _count_lines(file, begin, end)
-            spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines))
+            spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines, end - begin))
             begin, number = end, number + lines
     return spans
 
@@ -110,24 +111,19 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
 
 
 def _row_spans(path: Path, name: str) -> list[Span] | None:
-    """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups.
+    """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups."""
+    from curate.sources.files.arrow_files import row_groups  # pyarrow is loaded for these files only
 
-    A span is a part of a row group, or some small ones.
-    """
-    from curate.sources.files.arrow_files import group_rows  # pyarrow is loaded for these files only
-
-    ends: list[int] = [0]
+    spans: list[Span] = []
     number = 0
-    for rows in group_rows(path):
+    for rows, size in row_groups(path):
         if rows > MOST_IN_GROUP:
             return None
-        for end in (*range(number + ROWS, number + rows, ROWS), number + rows):
-            if len(ends) > 1 and end - ends[-2] <= ROWS:
-                ends.pop()
-            ends.append(end)
+        for begin in range(number, number + rows, ROWS):
+            count = min(ROWS, number + rows - begin)
+            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, size * count // rows))
         number += rows
-    spans = [Span(str(path), name, ROWS_OF, *place, place[0], place[1] - place[0]) for place in pairwise(ends)]
-    return spans if number else None
+    return spans or None
 
 
 def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
