@@ -45,7 +45,7 @@ class Shared(NamedTuple):
     """What earlier parts have of the rows of a part: prompts by id, ids that exports gave, and the shared numbers."""
 
     prompts: dict[str, SeenPrompt]
-    own_ids: set[str]
+    own_ids: dict[str, None]
     numbers: np.ndarray
 
 
@@ -117,17 +117,18 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
         options: How rows are converted.
         shared: What earlier parts have of the same rows, where the part is read again.
     """
-    tables, new = Tables(), {}
+    tables, new, new_own_ids = Tables(), {}, {}
     tables.seen = ChainMap(new, shared.prompts) if shared else new
-    tables.own_ids = set(shared.own_ids) if shared else set()
+    tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
     problems = convert_rows(rows, opened, options, tables)
-    ids, own_ids = list(new), list(tables.own_ids)
+    ids, own_ids = list(new), list(new_own_ids)
     numbers, own_numbers = _numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
     if shared:
         again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}
         shared.prompts.update((one, new[one]) for one in again)
-        shared.own_ids.update(own_ids[place] for place in np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist())
+        held = np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist()
+        shared.own_ids.update((own_ids[place], None) for place in held)
     source = tables.source(opened.reading, again)
     return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers]), tables.waiting)
 
