@@ -9,8 +9,8 @@ import hashlib
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,8 +142,31 @@ def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
     if is_flat(first.row):
         yield list(joined_messages(rows))
         return
-    while part := list(islice(rows, ROWS)):
+    part: list[Raw] = []
+    size = 0
+    for raw in rows:
+        part.append(raw)
+        size += _size(raw.row)
+        if len(part) >= ROWS or size >= BYTES:
+            yield part
+            part, size = [], 0
+    if part:
         yield part
+
+
+def _size(row: dict[str, Any] | None) -> int:
+    """Return the characters of a row's texts, with some for each other value."""
+    pending: list[Any] = [row]
+    size = 0
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        else:
+            size += len(value) if isinstance(value, str) else 8
+    return size
 
 
 def shared_numbers(parts: list[np.ndarray]) -> np.ndarray:

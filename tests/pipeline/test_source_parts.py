@@ -141,13 +141,26 @@ def test_small_row_groups_and_files_are_one_part(tiny, tmp_path, monkeypatch):
         rows = pl.DataFrame({"prompt": [f"q{number} {n}" for n in range(12)]})
         rows.write_parquet(folder / f"{number}.parquet", row_group_size=sizes)
     (folder / "4.json").write_text('[{"prompt": "a"}]')
-    for most, size, parts in ((5, 10**6, 12), (20, 10**6, 3), (100, 10**6, 1), (100, 1, 31)):
+    for most, size, parts in ((5, 10**6, 12), (20, 10**6, 3), (100, 10**6, 1), (100, 1, 49)):
         for module in (spans, reading):
             monkeypatch.setattr(module, "ROWS", most)
             monkeypatch.setattr(module, "BYTES", size)
         found = in_parts(tmp_path, folder)
         assert_same(found, at_once(folder))
         assert found[2] == parts
+        shutil.rmtree(tmp_path / "store")
+
+
+def test_rows_that_are_large_are_small_parts(tiny, tmp_path, monkeypatch):
+    for module in (spans, reading):
+        monkeypatch.setattr(module, "ROWS", 100)
+    rows = [{"prompt": f"q{n}", "completion": "a" * 50} for n in range(12)]
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    pl.DataFrame(rows).write_parquet(tmp_path / "rows.parquet")
+    for path, parts in ((tmp_path / "rows.jsonl.gz", 6), (tmp_path / "rows.parquet", 4)):
+        found = in_parts(tmp_path, path)
+        assert_same(found, at_once(path))
+        assert found[2] >= parts
         shutil.rmtree(tmp_path / "store")
 
 

@@ -18,7 +18,7 @@ from schemas.errors import UserError
 
 BYTES = 2**24  # of the lines of a span, about
 ROWS = 20_000  # rows of a span of Parquet, at most
-MOST_IN_GROUP = 25 * ROWS  # rows of a row group; to reach rows in it, all before them are read
+MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them are read
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
 BLOCK = 2**20
@@ -117,10 +117,11 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
     spans: list[Span] = []
     number = 0
     for rows, size in row_groups(path):
-        if rows > MOST_IN_GROUP:
+        if rows > MOST_OF_GROUP * ROWS:
             return None
-        for begin in range(number, number + rows, ROWS):
-            count = min(ROWS, number + rows - begin)
+        step = min(ROWS, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
+        for begin in range(number, number + rows, step):
+            count = min(step, number + rows - begin)
             spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, size * count // rows))
         number += rows
     return spans or None
