@@ -20,7 +20,7 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
     if float not in map(type, parts):  # msgspec writes texts as Python does, faster, and large numbers otherwise
         try:
             framed = _encode(parts)
-        except UnicodeEncodeError:  # half of a surrogate pair
+        except (UnicodeEncodeError, TypeError):  # half of a surrogate pair; a kind of text, such as NumPy's
             pass
     framed = framed or _as_json(parts).encode("utf-8", "surrogatepass")
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"

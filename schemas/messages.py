@@ -63,7 +63,7 @@ def dump_turns(messages: list[Message], key: str) -> str:
             else dump(message, key)
             for message in messages
         ]
-    except UnicodeEncodeError:  # half of a surrogate pair, which is said
+    except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, which is said; a kind of text, as NumPy's
         return dump(messages, key)
     return f"[{','.join(parts)}]"
 

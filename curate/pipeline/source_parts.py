@@ -137,7 +137,7 @@ def _read_shared_again(
     numbers = shared_numbers(parts)
     if not numbers.size:
         return {}
-    shared, waiting = Shared({}, set(), numbers), dict[str, list[str]]()
+    shared, waiting = Shared({}, {}, numbers), dict[str, list[str]]()
     sharing = {place for place, part in enumerate(parts) if np.isin(part, numbers).any()}
     for place, read in _again(sharing, source, spans):
         for files in made[place].files.values():

@@ -4,9 +4,13 @@
 result are dataclasses of plain values, which go to a worker process and back as MessagePack. What is large goes through
 files that the task names. A worker (``spread_worker``) is a new Python process that runs nothing but such functions; it
 ends when its input ends, so that none outlives the process that started it.
+
+A task that fails in a worker is done again in this process, which raises the error as it is: a mistake in a file, a
+full disk, a bug. So is one that MessagePack does not hold, such as a path that is no UTF-8.
 """
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -15,21 +19,20 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from schemas.errors import Failed, SettingError, UserError
+from schemas.errors import Failed
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 MOST_PROCESSES = 16
 FEW = 4  # tasks that are not worth the second that workers take to start
 ROOT = Path(__file__).resolve().parents[2]
-ERRORS = {one.__name__: one for one in (UserError, SettingError, Failed)}
 SIZE = struct.Struct(">Q")
 
 
@@ -51,30 +54,34 @@ def spread(
         processes: How many worker processes to use; by default one for each core, and none for a few tasks.
 
     Raises:
-        UserError: As the function raises it.
-        Failed: As the function raises it; or a worker process ended.
+        Failed: A worker process ended.
+        Exception: As the function raises it.
     """
     pending = iter(tasks)
-    first = list(islice(pending, FEW))
-    count = processes if processes is not None else processes_here() if len(first) == FEW else 1
+    first = list(islice(pending, MOST_PROCESSES))
+    wanted = processes if processes is not None else processes_here() if len(first) >= FEW else 1
+    count = min(wanted, len(first))
     if count < 2:
-        for task in first:
-            yield function(task)
-        for task in pending:
-            yield function(task)
+        yield from map(function, chain(first, pending))
         return
     with _Workers(function, count) as workers:
-        running: deque[Future[Result]] = deque(workers.submit(task) for task in first)
+        running = deque((task, workers.submit(task)) for task in first)
+
+        def next_result() -> Result:
+            task, answer = running.popleft()
+            made = answer.result()
+            return function(task) if made is None else made
+
         for task in pending:
             if len(running) >= 2 * count:
-                yield running.popleft().result()
-            running.append(workers.submit(task))
+                yield next_result()
+            running.append((task, workers.submit(task)))
         while running:
-            yield running.popleft().result()
+            yield next_result()
 
 
 class _Workers:
-    """Worker processes, each with a thread that hands it a task and waits for the result."""
+    """Worker processes, each with a thread that hands it a task and waits for the result; None where it has none."""
 
     def __init__(self, function: Callable[[Any], Any], count: int) -> None:
         self._name = f"{function.__module__}:{getattr(function, '__qualname__', '')}"
@@ -105,18 +112,18 @@ class _Workers:
     def _call(self, task: Any) -> Any:
         worker = self._idle.get()
         try:
-            send(worker.calls, [self._name, msgspec.Raw(msgspec.msgpack.encode(task))])
+            send(worker.calls, [self._name, task])
             reply = receive(worker.answers)
+        except UnicodeEncodeError:
+            return None
         except OSError:
             reply = None
         finally:
             self._idle.put(worker)
         if reply is None:
             raise Failed(_ended(worker))
-        error, value = msgspec.msgpack.decode(reply, type=tuple[str, msgspec.Raw])
-        if error:
-            raise ERRORS.get(error, Failed)(msgspec.msgpack.decode(value, type=str))
-        return decoded(value, self._kind)
+        done, value = msgspec.msgpack.decode(reply, type=tuple[bool, msgspec.Raw])
+        return decoded(value, self._kind) if done else None
 
 
 class _Worker(NamedTuple):
@@ -128,13 +135,15 @@ class _Worker(NamedTuple):
 
 
 def start_worker() -> _Worker:
-    """Start a worker process."""
-    paths = os.pathsep.join([str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "curate.pipeline.spread_worker"],
+    """Start a worker process, which finds modules where this process does."""
+    paths = os.pathsep.join([*filter(None, sys.path), str(ROOT)])
+    process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
+        # -P: the current folder may hold a stranger's curate.py
+        [sys.executable, "-P", "-m", "curate.pipeline.spread_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": paths},
+        start_new_session=True,  # Ctrl-C is for this process, which ends the worker
     )
     return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
 
@@ -143,7 +152,8 @@ def _ended(worker: _Worker) -> str:
     with suppress(subprocess.TimeoutExpired):
         worker.process.wait(5)
     code = worker.process.returncode
-    how = "was killed, perhaps for want of memory" if code == -9 else f"ended with {code}"
+    wanting = code in (-signal.SIGKILL, -signal.SIGABRT)  # by the system, and by Polars itself
+    how = "was killed, perhaps for want of memory" if wanting else f"ended with {code}"
     return f"a worker process {how}; run the same command again: finished work is kept"
 
 

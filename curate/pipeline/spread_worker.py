@@ -5,33 +5,34 @@ The input comes from the process that started it. A function is one of our own m
 
 import importlib
 import os
-import signal
 import sys
-import traceback
 import typing
 
 import msgspec
 
-from curate.pipeline.spread import ERRORS, decoded, receive, send
+from curate.pipeline.spread import decoded, receive, send
 
 OURS = ("curate.", "train.")
 
 
 def main() -> None:
-    """Answer each call on the standard input with its result, or its error, on the standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started us ends us
+    """Answer each call on the standard input, on the standard output: whether it succeeded, and its result."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     while (body := receive(sys.stdin.buffer)) is not None:
         name, task = msgspec.msgpack.decode(body, type=tuple[str, msgspec.Raw])
         try:
-            send(answers, ["", _call(name, task)])
+            _answer(answers, name, task)
         except BrokenPipeError:
-            return
-        except tuple(ERRORS.values()) as error:
-            send(answers, [type(error).__name__, str(error)])
-        except Exception:
-            send(answers, ["Exception", f"a bug in {name}:\n{traceback.format_exc()}"])
+            os._exit(1)  # the process that started us is gone: there is nobody to tell
+
+
+def _answer(answers: typing.BinaryIO, name: str, task: msgspec.Raw) -> None:
+    try:
+        answer = msgspec.msgpack.encode([True, _call(name, task)])
+    except Exception:  # the process that started us does the task again, and raises it
+        answer = msgspec.msgpack.encode([False, None])
+    send(answers, msgspec.Raw(answer))
 
 
 def _call(name: str, task: msgspec.Raw) -> object:

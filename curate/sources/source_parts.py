@@ -9,14 +9,14 @@ import hashlib
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from curate.sources.convert_rows import Options, Problems, convert_rows
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, WHOLE, Span, span_rows, spans_of
+from curate.sources.files.spans import BYTES, LINES_OF, ROWS, Span, span_rows, spans_of
 from curate.sources.message_tables import is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
@@ -28,12 +28,14 @@ class PartSpans:
 
     Attributes:
         spans: The spans that hold its rows, in order.
+        name: What the source is called where the recipe gives it no name.
         shown: The source's path, as errors show it.
         file: The source's file, where it is one.
         options: How rows are converted.
     """
 
     spans: list[Span]
+    name: str
     shown: str
     file: str | None
     options: Options
@@ -43,7 +45,7 @@ class Shared(NamedTuple):
     """What earlier parts have of the rows of a part: prompts by id, ids that exports gave, and the shared numbers."""
 
     prompts: dict[str, SeenPrompt]
-    own_ids: set[str]
+    own_ids: dict[str, None]
     numbers: np.ndarray
 
 
@@ -74,15 +76,24 @@ def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
     first = next(span_rows(spans[0], Reading()), None) if spans else None
     if not spans or first is None or is_flat(first.row):
         return None
+    return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in _together(spans)]
+
+
+def _together(spans: list[Span]) -> list[list[Span]]:
+    """Return spans that are small as one part; lines are a part by themselves."""
     groups: list[list[Span]] = []
+    rows = size = 0
     for span in spans:
-        last = groups[-1] if groups else None
-        together = last is not None and span.group == WHOLE and last[0].group == WHOLE
-        if last is not None and together and sum(one.end for one in last) + span.end <= BYTES:
-            last.append(span)
-        else:
+        rows, size = rows + span.rows, size + span.size
+        last = groups[-1][-1] if groups else None
+        if last is None or LINES_OF in (last.kind, span.kind) or rows > ROWS or size > BYTES:
             groups.append([span])
-    return [PartSpans(group, opened.shown, opened.file, options) for group in groups]
+            rows, size = span.rows, span.size
+        elif last.path == span.path:  # row groups that follow each other: the file is opened once
+            groups[-1][-1] = last._replace(end=span.end, rows=last.rows + span.rows, size=last.size + span.size)
+        else:
+            groups[-1].append(span)
+    return groups
 
 
 def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
@@ -93,7 +104,7 @@ def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
 def read_spans(part: PartSpans, shared: Shared | None = None) -> Part:
     """Return a part of a source in files."""
     reading = Reading()
-    opened = Opened(iter(()), part.options.name, part.shown, part.file, reading)
+    opened = Opened(iter(()), part.name, part.shown, part.file, reading)
     return read_part(rows_of(part, reading), opened, part.options, shared)
 
 
@@ -106,17 +117,18 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
         options: How rows are converted.
         shared: What earlier parts have of the same rows, where the part is read again.
     """
-    tables, new = Tables(), {}
+    tables, new, new_own_ids = Tables(), {}, {}
     tables.seen = ChainMap(new, shared.prompts) if shared else new
-    tables.own_ids = set(shared.own_ids) if shared else set()
+    tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
     problems = convert_rows(rows, opened, options, tables)
-    ids, own_ids = list(new), list(tables.own_ids)
+    ids, own_ids = list(new), list(new_own_ids)
     numbers, own_numbers = _numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
     if shared:
         again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}
         shared.prompts.update((one, new[one]) for one in again)
-        shared.own_ids.update(own_ids[place] for place in np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist())
+        held = np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist()
+        shared.own_ids.update((own_ids[place], None) for place in held)
     source = tables.source(opened.reading, again)
     return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers]), tables.waiting)
 
@@ -130,8 +142,31 @@ def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
     if is_flat(first.row):
         yield list(joined_messages(rows))
         return
-    while part := list(islice(rows, ROWS)):
+    part: list[Raw] = []
+    size = 0
+    for raw in rows:
+        part.append(raw)
+        size += _size(raw.row)
+        if len(part) >= ROWS or size >= BYTES:
+            yield part
+            part, size = [], 0
+    if part:
         yield part
+
+
+def _size(row: dict[str, Any] | None) -> int:
+    """Return the characters of a row's texts, with some for each other value."""
+    pending: list[Any] = [row]
+    size = 0
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        else:
+            size += len(value) if isinstance(value, str) else 8
+    return size
 
 
 def shared_numbers(parts: list[np.ndarray]) -> np.ndarray:
@@ -167,7 +202,7 @@ class Notes:
             found: What was said.
             spans: The part's spans.
         """
-        lines = spans[0].group == LINES_OF
+        lines = spans[0].kind == LINES_OF
         if not lines or spans[0].path != self._file:
             self._file, self._said = spans[0].path if lines else "", set()
         for text, count in found.notes.items():

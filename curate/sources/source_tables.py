@@ -82,7 +82,7 @@ class Tables:
     decisions: list[tuple] = field(default_factory=list)
     frames: tuple[list[pl.DataFrame], ...] = field(default_factory=lambda: ([], [], [], []))
     seen: MutableMapping[str, SeenPrompt] = field(default_factory=dict)
-    own_ids: set[str] = field(default_factory=set)
+    own_ids: MutableMapping[str, None] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     waiting: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in WITHOUT_ANSWER})
 
@@ -219,7 +219,7 @@ def _add_candidate(
     if completion_id is None or completion_id in tables.own_ids:
         completion_id = content_id("c", prompt_id, candidate.model, index, response)
     else:
-        tables.own_ids.add(completion_id)
+        tables.own_ids[completion_id] = None
     tables.completions.append(
         (
             completion_id,

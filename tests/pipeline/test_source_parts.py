@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from curate.pipeline import spread
 from curate.pipeline.source_parts import PartTask, make_part, write_parts
 from curate.sources import source_parts as reading
 from curate.sources.convert_rows import Options
-from curate.sources.files import spans
+from curate.sources.files import compressed, json_files, spans
 from curate.sources.read_source import SourceOptions, read_source
 from curate.sources.source_summary import source_summary
 from curate.storage.store import Store
@@ -109,9 +110,66 @@ def test_a_folder_of_files_is_read_in_parts(tiny, tmp_path):
     assert_same(in_parts(tmp_path, folder), at_once(folder))
 
 
+def test_rows_over_several_lines_are_no_parts(tiny, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps({"prompt": f"q{n}", "completion": "a"}, indent=1) for n in range(9)))
+    assert_same(in_parts(tmp_path, path), at_once(path))
+
+
+def test_a_line_that_is_too_long_is_so_in_parts(tiny, tmp_path, monkeypatch):
+    for module in (spans, compressed, json_files):
+        monkeypatch.setattr(module, "LONGEST_LINE", 200)
+    rows = [*({"prompt": f"q{n}"} for n in range(5)), {"prompt": "x" * 190}, {"prompt": "last"}]
+    path = write(tmp_path / "rows.jsonl", rows)
+    assert_same(in_parts(tmp_path, path, on_error="drop"), at_once(path, on_error="drop"))
+
+
+def test_a_broken_file_is_named_below_its_source(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(spans, "SMALL", 1000)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.json").write_text('[{"prompt": "a"}, {"prompt": "b"}, {"pro')
+    assert_same(in_parts(tmp_path, folder, on_error="drop", name="mine"), at_once(folder, on_error="drop", name="mine"))
+
+
+def test_small_row_groups_and_files_are_one_part(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(spans, "SMALL", 100)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number, sizes in enumerate([1, 7, 3, 1]):
+        rows = pl.DataFrame({"prompt": [f"q{number} {n}" for n in range(12)]})
+        rows.write_parquet(folder / f"{number}.parquet", row_group_size=sizes)
+    (folder / "4.json").write_text('[{"prompt": "a"}]')
+    for most, size, parts in ((5, 10**6, 12), (20, 10**6, 3), (100, 10**6, 1), (100, 1, 49)):
+        for module in (spans, reading):
+            monkeypatch.setattr(module, "ROWS", most)
+            monkeypatch.setattr(module, "BYTES", size)
+        found = in_parts(tmp_path, folder)
+        assert_same(found, at_once(folder))
+        assert found[2] == parts
+        shutil.rmtree(tmp_path / "store")
+
+
+def test_rows_that_are_large_are_small_parts(tiny, tmp_path, monkeypatch):
+    for module in (spans, reading):
+        monkeypatch.setattr(module, "ROWS", 100)
+    rows = [{"prompt": f"q{n}", "completion": "a" * 50} for n in range(12)]
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    pl.DataFrame(rows).write_parquet(tmp_path / "rows.parquet")
+    for path, parts in ((tmp_path / "rows.jsonl.gz", 6), (tmp_path / "rows.parquet", 4)):
+        found = in_parts(tmp_path, path)
+        assert_same(found, at_once(path))
+        assert found[2] >= parts
+        shutil.rmtree(tmp_path / "store")
+
+
 @pytest.mark.slow
 def test_worker_processes_make_the_same_rows(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "processes_here", lambda: 2)
+    (tmp_path / "curate").mkdir()
+    (tmp_path / "curate" / "__init__.py").write_text("raise SystemExit")  # a stranger's
+    monkeypatch.chdir(tmp_path)
     rows = [{"prompt": f"q{n % 9}", "completion": f"a{n}"} for n in range(20)]
     path = write(tmp_path / "rows.jsonl", [*rows, {"nothing": 1}])
     assert_same(in_parts(tmp_path, path, on_error="drop"), at_once(path, on_error="drop"))
@@ -139,6 +197,18 @@ def test_a_killed_worker_is_one_line(monkeypatch):
         return worker
 
     monkeypatch.setattr(spread, "start_worker", killed)
-    part = reading.PartSpans([], "", None, Options("x", None, False))
+    part = reading.PartSpans([], "", "", None, Options("x", None, False))
     with pytest.raises(Failed, match="a worker process was killed"):
         list(spread.spread(make_part, [PartTask(part, 0, "", "")] * 5, 2))
+
+
+@pytest.mark.slow
+def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(spread, "processes_here", lambda: 2)
+    path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}", "completion": "a", "\ud83d": 1} for n in range(9)])
+    fields = {"prompt": "prompt", "completion": "completion"}
+    assert_same(in_parts(tmp_path, path, fields=fields), at_once(path, fields=fields))
+    gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1, 9)
+    task = PartTask(reading.PartSpans([gone], "", "", None, Options("x", None, False)), 0, "", "")
+    with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
+        list(spread.spread(make_part, [task] * 5, 2))

@@ -5,6 +5,7 @@ An Arrow file is either in the file format, as Feather and Polars write it, or a
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,32 +33,38 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
     return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
 
 
-def group_rows(path: Path) -> list[int]:
-    """Return the number of rows of each row group of a Parquet file; none where it cannot be read."""
+def row_groups(path: Path) -> list[tuple[int, int]]:
+    """Return the rows and the unpacked bytes of each row group of a Parquet file; none where it cannot be read."""
     import pyarrow.parquet as pq
 
     try:
-        held = pq.read_metadata(path)
+        return _row_groups(pq.read_metadata(path))
     except (pa.ArrowException, OSError):
         return []
-    return [held.row_group(group).num_rows for group in range(held.num_row_groups)]
 
 
-def read_group(path: Path, group: int, begin: int, end: int, number: int) -> Iterator[Raw]:
-    """Yield some rows of a row group of a Parquet file.
+def _row_groups(metadata: Any) -> list[tuple[int, int]]:
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return [(group.num_rows, group.total_byte_size) for group in groups]
+
+
+def read_some(path: Path, begin: int, end: int) -> Iterator[Raw]:
+    """Yield some rows of a Parquet file; only the row groups that hold them are read.
 
     Args:
         path: The file.
-        group: The row group.
-        begin: The first row in it.
+        begin: How many rows of the file come before.
         end: The row behind the last.
-        number: How many rows of the file come before ``begin``.
     """
     import pyarrow.parquet as pq
 
     def wanted() -> Iterator[pa.RecordBatch]:
-        at = 0
-        for batch in pq.ParquetFile(path).iter_batches(BATCH, row_groups=[group]):
+        file = pq.ParquetFile(path)
+        sizes = [rows for rows, _ in _row_groups(file.metadata)]
+        ends = list(accumulate(sizes))
+        groups = [group for group, last in enumerate(ends) if last > begin and last - sizes[group] < end]
+        at = ends[groups[0]] - sizes[groups[0]] if groups else end
+        for batch in file.iter_batches(BATCH, row_groups=groups):
             low, high = max(begin - at, 0), min(end - at, batch.num_rows)
             if low < high:
                 yield batch.slice(low, high - low)
@@ -66,7 +73,7 @@ def read_group(path: Path, group: int, begin: int, end: int, number: int) -> Ite
                 return
 
     for raw in batch_rows(_checked(wanted(), path, "Parquet")):
-        yield raw._replace(line=raw.line + number)
+        yield raw._replace(line=raw.line + begin)
 
 
 def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:

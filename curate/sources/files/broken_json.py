@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from curate.sources.files.raw_row import Raw, Reading, after
+from curate.sources.files.raw_row import OVER_LINES, Raw, Reading, after
 from schemas.errors import kind_of
 from schemas.json_text import parse
 
@@ -72,7 +72,7 @@ def read_values(text: str, reading: Reading, by_line: bool) -> Iterator[Raw] | N
         return None
     if not isinstance(first, dict):
         return None
-    reading.note("rows over several lines")
+    reading.note(OVER_LINES)
     return _values(text, by_line)
 
 

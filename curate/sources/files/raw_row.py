@@ -13,6 +13,7 @@ from schemas.errors import SettingError, UserError
 BOM = b"\xef\xbb\xbf"
 CHUNK = 2**20
 SHOWN = 5  # names in a note
+OVER_LINES = "rows over several lines"  # a note
 
 
 class Raw(NamedTuple):

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
 from curate.sources.files.file_formats import LINES, file_format, read_rows
 from curate.sources.files.json_files import numbered_rows, read_json_lines
-from curate.sources.files.raw_row import NoRows, Raw, Reading
+from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
 from curate.sources.files.source_files import Files
 from schemas.errors import UserError
 
 BYTES = 2**24  # of the lines of a span, about
 ROWS = 20_000  # rows of a span of Parquet, at most
-MOST_IN_GROUP = 25 * ROWS  # rows of a row group; to reach rows in it, all before them are read
+MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them are read
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
 BLOCK = 2**20
@@ -30,23 +30,25 @@ class Span(NamedTuple):
     Attributes:
         path: The file.
         file: Its name, where the source has several.
-        group: The row group of a Parquet file; -1 for lines, -2 for a whole file.
-        begin: The first byte of the lines, or the first row in the row group.
+        kind: What it is: ``LINES_OF``, ``ROWS_OF`` Parquet, or ``WHOLE``.
+        begin: The first byte of the lines, or how many rows of the file come before.
         end: The byte or the row behind the last.
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
+        size: Their bytes, about.
     """
 
     path: str
     file: str
-    group: int
+    kind: str
     begin: int
     end: int
     number: int
     rows: int
+    size: int
 
 
-LINES_OF, WHOLE = -1, -2
+LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
 
 
 def spans_of(files: Files) -> list[Span] | None:
@@ -64,7 +66,7 @@ def _file_spans(path: Path, name: str) -> list[Span] | None:
     size, ending = path.stat().st_size, file_format(path)
     packed = bool(compression_ending(path.name))
     if size <= (SMALL_PACKED if packed else SMALL) and ending != ".parquet":
-        return [Span(str(path), name, WHOLE, 0, size, 0, 0)]
+        return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
     if ending in LINES and not packed:
         return _line_spans(path, name, size)
     return _row_spans(path, name) if ending == ".parquet" else None
@@ -75,11 +77,12 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
 
     The file is read once, to count its lines.
     """
+    said = Reading()
     try:
-        first = next(read_json_lines(path, Reading()), None)
+        first = next(read_json_lines(path, said), None)
     except UserError:
         return None
-    if first is None or first.row is None:
+    if first is None or first.row is None or OVER_LINES in said.notes:
         return None
     spans: list[Span] = []
     with path.open("rb") as file:
@@ -88,12 +91,13 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
         begin = number = 0
         while begin < size:
             file.seek(min(begin + BYTES, size))
-            rest = file.readline(LONGEST_LINE)
+            longest = LONGEST_LINE - BYTES  # with what the line may have before this place
+            rest = file.readline(longest)
             end = file.tell()
-            if len(rest) == LONGEST_LINE:
+            if len(rest) == longest:
                 return None
             lines = _count_lines(file, begin, end)
-            spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines))
+            spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines, end - begin))
             begin, number = end, number + lines
     return spans
 
@@ -108,16 +112,17 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
 
 def _row_spans(path: Path, name: str) -> list[Span] | None:
     """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups."""
-    from curate.sources.files.arrow_files import group_rows  # pyarrow is loaded for these files only
+    from curate.sources.files.arrow_files import row_groups  # pyarrow is loaded for these files only
 
     spans: list[Span] = []
     number = 0
-    for group, rows in enumerate(group_rows(path)):
-        if rows > MOST_IN_GROUP:
+    for rows, size in row_groups(path):
+        if rows > MOST_OF_GROUP * ROWS:
             return None
-        for begin in range(0, rows, ROWS):
-            end = min(begin + ROWS, rows)
-            spans.append(Span(str(path), name, group, begin, end, number + begin, end - begin))
+        step = min(ROWS, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
+        for begin in range(number, number + rows, step):
+            count = min(step, number + rows - begin)
+            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, size * count // rows))
         number += rows
     return spans or None
 
@@ -130,16 +135,16 @@ def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
 
 def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
     path = Path(span.path)
-    if span.group == LINES_OF:
+    if span.kind == LINES_OF:
         with path.open("rb") as file:
             file.seek(span.begin)
             held = io.BytesIO(file.read(span.end - span.begin))
         return numbered_rows(enumerate(held, span.number + 1), path, reading, span.begin)
-    if span.group == WHOLE:
+    if span.kind == WHOLE:
         return _whole(path, span.file, reading)
-    from curate.sources.files.arrow_files import read_group
+    from curate.sources.files.arrow_files import read_some
 
-    return read_group(path, span.group, span.begin, span.end, span.number)
+    return read_some(path, span.begin, span.end)
 
 
 def _whole(path: Path, name: str, reading: Reading) -> Iterator[Raw]:
