@@ -61,7 +61,8 @@ def init_train(wanted: Wanted) -> None:
     say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]} of {_rows(looked)}")
     for line in (*counts[1:], *_refused(looked)):
         say(f"        {printable(line)}")
-    for line in [*source_warnings(looked.source.facts, fields), *warnings][:SHOWN]:
+    notes = dict.fromkeys([*source_warnings(looked.source.facts, fields), *warnings])  # the plan's are of the data too
+    for line in [*notes][:SHOWN]:
         say(f"note    {printable(line)}")
     for other in others:
         say(f"or      {printable(other.learns)}, by {TRAINER_NAMES[other.trainer]}: add --trainer {other.trainer}")

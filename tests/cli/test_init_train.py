@@ -240,6 +240,7 @@ MISTAKES = {
     ("demo", "rows.jsonl"): "expected one recipe",
     ("demo", "--model", "x"): "belongs to 'gristmill init train FILE'",
     ("dmeo",): "did you mean 'demo'?",
+    ("PAIRS",): "did you mean 'pairs'?",
 }
 
 
@@ -251,6 +252,13 @@ def test_a_mistake_is_one_line(words, tmp_path):
     before = sorted(tmp_path.iterdir())
     assert MISTAKES[words] in mistake(call(tmp_path, "init", *words))
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_note_is_said_once(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a", "prompt": "A?", "completion": "b"}\n')
+    said = call(tmp_path, "init", "train", "rows.jsonl").out
+    assert said.count("the key 'prompt' is there twice") == 1
 
 
 def test_ctrl_c_says_that_nothing_was_written():
