@@ -48,6 +48,8 @@ def init_train(wanted: Wanted) -> None:
             be overwritten that is another.
     """
     fields = _fields(wanted.fields)
+    if wanted.model is not None and not wanted.model.strip():
+        raise UserError(f"--model '': expected a built-in model ({BUILT_IN}), a hub id or a folder")
     try:
         looked = look(wanted.named, fields)
     except UserError as error:

@@ -235,6 +235,7 @@ MISTAKES = {
     ("train", "rows.jsonl", "--field", "prompt"): "expected NAME=KEY",
     ("train", "rows.jsonl", "--field", "promt=a"): "did you mean 'prompt'?",
     ("train", "rows.jsonl", "--folder", "rows.jsonl"): "rows.jsonl",
+    ("train", "rows.jsonl", "--model", ""): "--model '': expected a built-in model",
     ("train", "prompts.jsonl"): "2 prompts, and neither an answer nor a ground truth; found the keys 'prompt', 'extra'",
     ("rows.jsonl",): "'gristmill init train rows.jsonl'",
     ("demo", "rows.jsonl"): "expected one recipe",
