@@ -63,8 +63,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(set(known))
     if not known:
         return " (there are none)"
-    close = [one for one in known if one.casefold() == name.casefold()]
-    close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
     return f"{hint} (there are: {shown})"

@@ -241,7 +241,6 @@ MISTAKES = {
     ("demo", "rows.jsonl"): "expected one recipe",
     ("demo", "--model", "x"): "belongs to 'gristmill init train FILE'",
     ("dmeo",): "did you mean 'demo'?",
-    ("PAIRS",): "did you mean 'pairs'?",
 }
 
 
