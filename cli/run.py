@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -189,7 +190,8 @@ def run(
         again = command_line("run", recipe, *flag, store=store)
         say(f"the other stages wait for the training {result.waits_for!r}; next: {train}   then: {again}")
     else:
-        say(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
+        then = _then(result.recipe, recipe, flag, store)
+        say(f"store: {store}   next: {shown}" + (f"   or: {then}" if then else ""))
     if limited:
         say(
             f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
@@ -213,6 +215,14 @@ def steps(
     from cli.step_help import step_lines
 
     say("\n".join(step_lines(name)))
+
+
+def _then(result: "Recipe", recipe: Path, flag: Sequence[object], store: Path) -> str:
+    """Return the command that uses the datasets: a training, or where the recipe has none, an export; or nothing."""
+    if result.train:
+        return command_line("train", recipe, *flag, store=store)
+    named = ["--recipe", result.run_name] if flag else []
+    return next((command_line("export", name, "DIR", *named, store=store) for name in result.datasets), "")
 
 
 def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult":

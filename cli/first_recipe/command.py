@@ -48,6 +48,8 @@ def init_train(wanted: Wanted) -> None:
             be overwritten that is another.
     """
     fields = _fields(wanted.fields)
+    if wanted.model is not None and not wanted.model.strip():
+        raise UserError(f"--model '': expected a built-in model ({BUILT_IN}), a hub id or a folder")
     try:
         looked = look(wanted.named, fields)
     except UserError as error:
@@ -61,7 +63,8 @@ def init_train(wanted: Wanted) -> None:
     say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]} of {_rows(looked)}")
     for line in (*counts[1:], *_refused(looked)):
         say(f"        {printable(line)}")
-    for line in [*source_warnings(looked.source.facts, fields), *warnings][:SHOWN]:
+    notes = dict.fromkeys([*source_warnings(looked.source.facts, fields), *warnings])  # the plan's are of the data too
+    for line in [*notes][:SHOWN]:
         say(f"note    {printable(line)}")
     for other in others:
         say(f"or      {printable(other.learns)}, by {TRAINER_NAMES[other.trainer]}: add --trainer {other.trainer}")

@@ -30,6 +30,10 @@ def push_errors(repository: str, token: str | None) -> Generator[None]:
     except OneLine:
         raise
     except Exception as error:  # the library and the network raise errors of many families
+        if isinstance(error, UnicodeEncodeError):  # it would say a character of the token
+            raise UserError(
+                f"--push {repository}: the token (HF_TOKEN, or 'hf auth login') has characters that no token has"
+            ) from None
         said, chain = _said(error, token), (error, error.__cause__)
         statuses = {getattr(getattr(one, "response", None), "status_code", None) for one in chain}
         if statuses & {401, 403} or type(error).__name__ == "LocalTokenNotFoundError":

@@ -151,6 +151,13 @@ def test_a_run_makes_the_tables_of_the_design(built):
     ]
 
 
+def test_a_run_without_a_training_names_the_export(tmp_path):
+    folder = write(tmp_path, RECIPE.split("train:\n")[0])
+    said = call(folder, "run", "r.yaml", "--limit", "4").out
+    named = re.search(r"or: gristmill (export .+)\n", said)
+    assert named and call(folder, *named[1].split(), "--format", "jsonl").code == 0
+
+
 def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
     stages = {p: p.stat().st_mtime_ns for p in (built / "store" / "stages").rglob("*")}
     done = call(built, "run", "r.yaml")

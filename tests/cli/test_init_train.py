@@ -235,6 +235,7 @@ MISTAKES = {
     ("train", "rows.jsonl", "--field", "prompt"): "expected NAME=KEY",
     ("train", "rows.jsonl", "--field", "promt=a"): "did you mean 'prompt'?",
     ("train", "rows.jsonl", "--folder", "rows.jsonl"): "rows.jsonl",
+    ("train", "rows.jsonl", "--model", ""): "--model '': expected a built-in model",
     ("train", "prompts.jsonl"): "2 prompts, and neither an answer nor a ground truth; found the keys 'prompt', 'extra'",
     ("rows.jsonl",): "'gristmill init train rows.jsonl'",
     ("demo", "rows.jsonl"): "expected one recipe",
@@ -251,6 +252,13 @@ def test_a_mistake_is_one_line(words, tmp_path):
     before = sorted(tmp_path.iterdir())
     assert MISTAKES[words] in mistake(call(tmp_path, "init", *words))
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_note_is_said_once(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a", "prompt": "A?", "completion": "b"}\n')
+    said = call(tmp_path, "init", "train", "rows.jsonl").out
+    assert said.count("the key 'prompt' is there twice") == 1
 
 
 def test_ctrl_c_says_that_nothing_was_written():

@@ -182,3 +182,10 @@ def test_a_hub_without_xet_is_said_with_what_helps(tmp_path, hub, monkeypatch):
     failed = pushed(tmp_path)
     assert failed.code == 1 and "HF_HUB_DISABLE_XET=1" in failed.err and TOKEN not in failed.err, failed.err
     assert len(failed.err.splitlines()) == 1 or failed.err.splitlines()[0].startswith("  "), failed.err
+
+
+def test_a_token_that_no_header_holds_is_said_but_not_shown(tmp_path, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_naïve")
+    of_kind(tmp_path / "kept", "sft")
+    done = pushed(tmp_path)
+    assert done.code == 2 and "the token (HF_TOKEN" in done.err and "xef" not in done.err and "ï" not in done.err

@@ -149,7 +149,8 @@ def test_what_a_smoke_run_asked_is_not_asked_again(folder):
 def test_the_command_line_keeps_the_limit(folder):
     done = call(folder, "run", "r.yaml", "--limit", "20")
     assert done.code == 0, done.err
-    assert "gristmill train r.yaml --limit 20" in done.out and "gristmill show --recipe job.limit20" in done.out
+    assert "gristmill export sft DIR --recipe job.limit20" in done.out
+    assert "gristmill show --recipe job.limit20" in done.out
     assert "a smoke run on the first 20 rows of each source" in done.out
     assert call(folder, "run", "r.yaml", "--set", "limit=20").out == done.out
     checked = call(folder, "check", "r.yaml", "--limit", "20")

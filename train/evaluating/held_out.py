@@ -44,12 +44,19 @@ def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | Non
     if rows.is_empty():
         raise UserError(
             f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
-            f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}"
+            f"(it has: {', '.join(splits) or 'no rows at all'}); {_more_held_out(recipe)}"
         )
     if prompts is not None and dataset_type != "prompt":
         known = prompts.select("prompt_id", *OPTIONAL).unique("prompt_id")
         rows = rows.drop(OPTIONAL, strict=False).join(known, on="prompt_id", how="left", maintain_order="left")
     return pl.concat([rows.select("prompt_id", "split"), prompt_columns(rows)], how="horizontal")
+
+
+def _more_held_out(recipe: Recipe) -> str:
+    """Return what gives an evaluation rows: a split, or a larger one where it leaves none of the few rows."""
+    if recipe.splits:
+        return f"'split' ({', '.join(recipe.splits)}) took none of them; give it a larger part, such as {{test: 0.5}}"
+    return "add a 'split', such as {test: 0.1}"
 
 
 def check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:

@@ -75,7 +75,7 @@ def list_folder(folder: Path, depth: int | None = None) -> Listing:
             raise UserError(f"{path}: is more than {DEEPEST} folders below {folder}; name a folder nearer to it")
         for entry in found:
             name = prefix + entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 _add_file(listing, entry, name)
             elif is_store(Path(entry.path)):
                 listing.stores.append(name)
@@ -101,12 +101,19 @@ def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]
         raise UserError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
 
 
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle lead to nothing, as one to a file that is gone
+        return False
+
+
 def _add_file(listing: Listing, entry: os.DirEntry, name: str) -> None:
     """Put a file where it belongs; a pipe and the like are no data."""
     path = Path(entry.path)
     if BESIDE.fullmatch(entry.name):
         listing.beside.append(name)
-    elif not file_format(path) or (not entry.is_file() and path.exists()):
+    elif not file_format(path) or (not path.is_file() and path.exists()):
         listing.others.append(name)
     elif not path.exists():
         listing.broken.append(name)

@@ -266,3 +266,11 @@ def test_files_without_a_word_beside_train_files_are_named(tmp_path):
     found = read_source(tmp_path)
     assert found.prompts.height == 2
     assert found.facts.notes == ("read too, beside the files of train, naming no split: extra.jsonl",)
+
+
+def test_links_in_a_circle_are_no_data(tmp_path):
+    put(tmp_path, {"a.jsonl": ["a"]})
+    (tmp_path / "loop").symlink_to("loop")
+    assert places(tmp_path) == [("a.jsonl", 1, "a")]
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    assert "loop.jsonl" in refusal(tmp_path)

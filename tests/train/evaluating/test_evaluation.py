@@ -108,7 +108,7 @@ def test_a_scorer_that_would_see_only_nulls_is_refused(tmp_path: Path, store: St
     ("models", "held_out", "message"),
     [
         ({"student": MODELS["student"]}, 1, "the model 's' is not trained yet"),
-        (MODELS, 0, "add a 'split'"),
+        (MODELS, 0, "'split' (test) took none of them; give it a larger part"),
     ],
 )
 def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own: None, models, held_out, message):
