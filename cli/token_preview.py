@@ -156,12 +156,12 @@ def _chat(ref: ModelRef) -> Chat | str:
     return chat_for(ref) or f"no preview of tokenised rows: the model {ref.name!r} has no file tokenizer.json"
 
 
-def _known_rows(recipe: Recipe, found: "Plan", training: Training, most: int = MOST_ROWS) -> Known:
+def _known_rows(recipe: Recipe, found: "Plan", training: Training, most: int | None = None) -> Known:
     kind = recipe.datasets[training.dataset].type
     stage = found.datasets.get(training.dataset)
     if stage is not None:
         rows = split_rows(stage.read(DATASET_TABLES[kind]))[0]
-        return Known(rows.head(most), rows.height, kind, built=True)
+        return Known(rows.head(most or MOST_ROWS), rows.height, kind, built=True)
     rows = found.first_rows[training.dataset]
     answered = "completion" in rows.columns or "chosen" in rows.columns
     total = None if rows.height == MOST_ROWS else rows.height

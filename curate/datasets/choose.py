@@ -243,8 +243,8 @@ def pair_decisions(
 
 def refused_note(counts: Counter[int], total: int, options: PairOptions) -> str:
     """Return ``; refused: 58% the same text (1,204)`` for counts of the codes of all pairs considered, or ""."""
-    reasons = options.reasons()
-    refused = [f"{100 * n / total:.0f}% {reasons[code]} ({n:,})" for code, n in counts.most_common()]
+    reasons, common = options.reasons(), sorted(counts.items(), key=lambda count: (-count[1], count[0]))
+    refused = [f"{100 * n / total:.0f}% {reasons[code]} ({n:,})" for code, n in common]
     return f"; refused: {', '.join(refused)}" if refused else ""
 
 
