@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
-from curate.storage.files import slug, write_whole
+from curate.storage.files import disk_failed, slug, write_whole
 from curate.storage.killed_runs import close_killed_runs, records_of_running, remove_leftovers
 from curate.storage.marker import check_folders, check_format, is_store, refuse_foreign_folder, write_marker
 from curate.storage.put_in_place import put_in_place
@@ -193,7 +193,10 @@ class Store:
         hidden = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.rmtree(hidden, ignore_errors=True)
         try:
-            shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
+            try:
+                shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
+            except shutil.Error as error:  # with what is wrong with each file
+                raise disk_failed(self.path, OSError(error.args[0][0][2])) from None
             numbered = stage.manifest | {"number": self._next_number()}
             write_whole(hidden / "stage.json", json.dumps(numbered, ensure_ascii=False, indent=1), durable=False)
             put_in_place(hidden, target, durable=self._durable)

@@ -42,7 +42,7 @@ def test_run_warns_after_its_stages_also_when_they_are_reused(tmp_path):
 
 
 def test_check_warns_on_stderr_before_and_after_a_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")  # so that the words that are looked for stand on one line
+    monkeypatch.setenv("COLUMNS", "120")  # so that the words that are looked for stand on one line
     write(tmp_path, *NAMES)
     for _ in range(2):
         done = call(tmp_path, "check", "r.yaml")
