@@ -1,8 +1,6 @@
 """Running a recipe: ``run`` builds its datasets, ``plan`` says what that would do, ``built`` gives what is there."""
 
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
+from curate.storage.draft_store import draft_store
 from curate.storage.row_numbers import NumberIndex
 from curate.storage.rows import RowSet
 from curate.storage.store import Store, is_store
@@ -83,7 +82,7 @@ def run(
     """
     recipe, store, progress = as_recipe(recipe), as_store(store), as_progress(progress)
     sources = SourceReader()
-    with _drafts() as drafts:
+    with draft_store() as drafts:
         planned = _plan(recipe, store, drafts, sources, trained)
         sources.forget_rows()  # the drafts hold the rows that the run needs
         early = planned.warnings if planned.model_requests else []  # before the models are paid
@@ -134,7 +133,7 @@ def plan(
     recipe = as_recipe(recipe)
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
-    with _drafts() as drafts:
+    with draft_store() as drafts:
         found = _plan(recipe, store or drafts, drafts, SourceReader(), trained).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
         found = replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})
@@ -254,13 +253,6 @@ def _dataset_specs(state: RunState, name: str) -> Iterator[StageSpec]:
 def _waiting(spec: StageSpec, state: RunState) -> StageSpec:
     """Return a stage as one that waits for the training that the stages above it wait for, if there is one."""
     return replace(spec, waits_for=state.waits_for) if state.waits_for else spec
-
-
-@contextmanager
-def _drafts() -> Generator[Store]:
-    """Hold a store for what a plan must make in order to look at it."""
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
-        yield Store(folder, durable=False)
 
 
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader, trained: TrainedModel) -> Plan:

@@ -1,0 +1,40 @@
+"""The store of a plan: removed after it, also where the process that made it was killed."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from curate.storage.draft_store import draft_store
+from tests.command import ROOT
+
+HOLDS = """
+import sys
+from curate.storage.draft_store import draft_store
+with draft_store() as store:
+    print(store.path, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_plans_store_is_removed_a_live_ones_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+
+    def process() -> tuple[subprocess.Popen, Path]:
+        made = subprocess.Popen(
+            [sys.executable, "-c", HOLDS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        assert made.stdout
+        return made, Path(made.stdout.readline().strip())
+
+    (killed, left), (alive, held) = process(), process()
+    killed.kill()
+    killed.wait()
+    with draft_store() as store:
+        assert (held.exists(), left.exists(), store.path.exists()) == (True, False, True)
+    alive.communicate("")
+    assert list(tmp_path.iterdir()) == []
