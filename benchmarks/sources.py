@@ -4,19 +4,17 @@
 """
 
 import json
-import os
 import random
-import resource
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.measure import ROOT, Row, medians
+from benchmarks.measure import Row, medians
+from benchmarks.scale import run_watched
 
 ROWS, TIMES = 200_000, 3
 OURS = """
@@ -48,39 +46,18 @@ def measure(rows: int = ROWS) -> Iterator[Row]:
 
 
 def _format(folder: Path, file: str, rows: int) -> Iterator[Row]:
-    taken: dict[str, float] = {}
+    taken: dict[str, tuple[float, ...]] = {}
 
-    def ours() -> float:
-        subprocess.run(["rm", "-rf", folder / "store"], check=True)
-        return _run("ours", OURS, folder / file, folder / "store", taken)
+    def run(code: str, target: str) -> float:
+        shutil.rmtree(folder / "store", ignore_errors=True)
+        taken[target] = run_watched([sys.executable, "-c", code, str(folder / file), str(folder / target)], folder)
+        return taken[target][0]
 
-    def peer() -> float:
-        return _run("duckdb", PEER, folder / file, folder / "peer.parquet", taken)
-
-    seconds, theirs = medians(ours, peer, times=TIMES)
+    seconds, theirs = medians(lambda: run(OURS, "store"), lambda: run(PEER, "peer"), times=TIMES)
+    (_, cpu, peak, _), (_, their_cpu, their_peak, _) = taken["store"], taken["peer"]
     yield Row(f"source of {rows:,} rows, {file}", seconds, "s", "<= 1.5 x", "DuckDB", theirs)
-    yield Row(
-        "  its processor time a row", taken["ours"] / rows * 1e6, "us", "", "DuckDB", taken["duckdb"] / rows * 1e6
-    )
-    yield Row("  its largest process", taken["ours memory"], "MB", "<= 1000", "DuckDB", taken["duckdb memory"])
-
-
-def _run(name: str, code: str, source: Path, target: Path, taken: dict[str, float]) -> float:
-    """Run code in a new process; note its processor time and the memory of the largest process below it."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    measured = f"{code}\nimport resource\n{MEMORY}"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", measured, str(source), str(target)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    taken[name] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    taken[f"{name} memory"] = float(done.stdout.split()[-1])
-    return time.perf_counter() - started
-
-
-MEMORY = """
-print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024)
-"""
+    yield Row("  its processor time a row", cpu / rows * 1e6, "us", "", "DuckDB", their_cpu / rows * 1e6)
+    yield Row("  memory of its processes", peak, "MB", "<= 1000", "DuckDB", their_peak)
 
 
 def _make(path: Path, rows: int) -> None:
