@@ -53,7 +53,6 @@ class PartMade:
     problems: Problems
     reading: Reading
     numbers: bytes
-    rows: int
 
 
 def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress: Progress) -> Facts:
@@ -121,8 +120,7 @@ def _written(part: Part, place: int, folder: Path, label: str) -> PartMade:
             rows = rows.with_columns(stage=pl.lit(label))
         if rows.height or (table == "prompts" and place == 0):
             files[table] = write_files(folder, f"{place:06d}-{table}", table, rows)
-    numbers = part.numbers.tobytes()
-    return PartMade(files, part.source.facts, part.problems, part.reading, numbers, part.problems.total)
+    return PartMade(files, part.source.facts, part.problems, part.reading, part.numbers.tobytes())
 
 
 def _read_shared_again(
