@@ -49,7 +49,8 @@ def test_a_label_from_a_lasso_changes_the_dataset(tmp_path):
     address = viewer.stdout.readline().split()[-1]
     with browser() as opened, page(opened, address) as seen:
         seen.set_default_timeout(90_000)  # on a busy machine
-        seen.click("nav >> text=Map")
+        with seen.expect_navigation():
+            seen.click("nav >> text=Map")
         seen.wait_for_selector(".map[data-drawn]", timeout=120_000)
         seen.locator(".map canvas.over").first.hover()  # waits until it moves no more
         box = seen.locator(".map canvas").first.bounding_box()
@@ -79,7 +80,8 @@ def test_a_label_from_a_lasso_changes_the_dataset(tmp_path):
                 break
             seen.wait_for_timeout(500)
         assert "dropped by hand" in seen.inner_text("tr[data-row]")
-        seen.click("nav >> text=SQL")
+        with seen.expect_navigation():  # or the keys come before the page's script
+            seen.click("nav >> text=SQL")
         seen.fill("textarea", "COPY (SELECT 1) TO 'x.csv'")
         seen.keyboard.press("Control+Enter")
         seen.wait_for_selector("text=one SELECT or EXPLAIN statement is taken here")
