@@ -94,6 +94,7 @@ def run(
             shown = record.shown(progress)
             with record.gateway(shown) as gateway:
                 stages = Pipeline(RunContext(store, shown, gateway), record, drafts).make(stage_specs(state))
+            store.remove_parts()  # of stages that an earlier run left unfinished, and this one did not need
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from curate.pipeline.spread import spread
 from curate.sources.convert_rows import Problems
 from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Reading
@@ -30,18 +29,29 @@ from curate.sources.source_parts import (
     shared_numbers,
     stream_parts,
 )
+from curate.spread.spread import spread
+from curate.storage.files import sync_all
 from curate.storage.stage import PartFile, StageWriter, write_files
 from schemas.progress import Progress
 
 
 @dataclass
 class PartTask:
-    """A part to read and to write: its place in the source, the folder for its files, and the stage's label."""
+    """A part to read and to write.
+
+    Attributes:
+        part: Where it is in the source.
+        place: Its number.
+        folder: The folder for its files.
+        label: The stage's label.
+        durable: Whether the files are to be there after a power cut.
+    """
 
     part: PartSpans
     place: int
     folder: str
     label: str
+    durable: bool = False
 
 
 @dataclass
@@ -67,12 +77,12 @@ def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress
     Raises:
         UserError: The source cannot be read.
     """
-    folder = writer.folder(".parts")
-    folder.mkdir()
+    folder = writer.parts
+    folder.mkdir(parents=True, exist_ok=True)
     opened = opened_source(source)
     spans = parts_of(opened, source.options(opened)) if source.limit is None else None
     made: list[PartMade] = []
-    first = _in_files(spans, folder, label) if spans else _in_stream(source, opened, folder, label)
+    first = _in_files(spans, folder, label, writer.durable) if spans else _in_stream(source, opened, folder, label)
     progress.begin(label, sum(span.rows for part in spans for span in part.spans) or None if spans else None)
     with closing(first):
         for one in first:
@@ -92,18 +102,21 @@ def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress
         for table, files in one.files.items():
             for file in files:
                 writer.take_part(table, file)
-    folder.rmdir()
     facts.notes, facts.warnings = opened.reading.texts(), tuple(opened.reading.warnings)
     return facts
 
 
 def make_part(task: PartTask) -> PartMade:
     """Read a part of a source in files, and write its tables."""
-    return _written(read_spans(task.part), task.place, Path(task.folder), task.label)
+    made = _written(read_spans(task.part), task.place, Path(task.folder), task.label)
+    if task.durable:
+        sync_all(Path(file.path) for files in made.files.values() for file in files)
+    return made
 
 
-def _in_files(parts: list[PartSpans], folder: Path, label: str) -> Generator[PartMade]:
-    return spread(make_part, (PartTask(part, place, str(folder), label) for place, part in enumerate(parts)))
+def _in_files(parts: list[PartSpans], folder: Path, label: str, durable: bool) -> Generator[PartMade]:
+    tasks = (PartTask(part, place, str(folder), label, durable) for place, part in enumerate(parts))
+    return spread(make_part, tasks, folder)
 
 
 def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:
@@ -136,13 +149,12 @@ def _read_shared_again(
     if not numbers.size:
         return {}
     shared, waiting = Shared({}, {}, numbers), dict[str, list[str]]()
+    again = folder / "again"  # what was written first stays, for a run that goes on where this one ended
+    again.mkdir(exist_ok=True)
     sharing = {place for place, part in enumerate(parts) if np.isin(part, numbers).any()}
     for place, read in _again(sharing, source, spans):
-        for files in made[place].files.values():
-            for file in files:
-                Path(file.path).unlink()
         part = read(shared)
-        made[place] = _written(part, place, folder, label)
+        made[place] = _written(part, place, again, label)
         for name, ids in part.waiting.items():
             waiting.setdefault(name, []).extend(ids)
     return {name: sum(not shared.prompts[one].count for one in ids) for name, ids in waiting.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.storage.damage import Damaged, read_manifest, read_table
-from curate.storage.files import file_hash, write_whole
+from curate.storage.files import file_hash, link, write_whole
 from curate.storage.records import Manifest, TableFiles
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
@@ -111,6 +111,8 @@ class StageWriter:
     Attributes:
         path: The hidden folder that the stage is written into.
         target: The folder that it is renamed to.
+        parts: A folder for parts of the stage that are made before it: a killed process leaves it to the next.
+        durable: Whether what is written is to be there after a power cut.
         tables: The manifest's ``tables``, as far as they are written.
         info: Further keys of the manifest.
         kept: The number of rows of ``decisions`` that say that a row stays.
@@ -118,6 +120,8 @@ class StageWriter:
 
     path: Path
     target: Path
+    parts: Path
+    durable: bool = True
     tables: dict[str, TableFiles] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
@@ -129,12 +133,13 @@ class StageWriter:
         """
         for part in write_files(self.path, f".{table}", table, rows):
             self.take_part(table, part)
+            Path(part.path).unlink()
 
     def take_part(self, table: str, part: "PartFile") -> None:
-        """Append a file of rows, which ``write_files`` wrote into a folder of this stage."""
+        """Append a file of rows that ``write_files`` wrote in this store; it stays where it is, too."""
         held = self.tables.setdefault(table, {"rows": 0, "files": []})
         name = f"{table}-{len(held['files']):04d}.parquet"
-        Path(part.path).rename(self.path / name)
+        link(Path(part.path), self.path / name)
         held["files"].append(name)
         held["rows"] += part.rows
         self.kept += part.kept

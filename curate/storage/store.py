@@ -8,7 +8,8 @@
       embeddings/                    every embedding, a folder a model (``curate.storage.text_cache``)
       positions/                     places of maps of embeddings (``curate.storage.kept_positions``)
       sketches/                      MinHash sketches of rows that are compared with other data, a folder a setting
-      work/, trackers/tensorboard/   checkpoints of trainings in progress; what trainings report, a folder each
+      work/                          checkpoints of trainings in progress; parts of stages that were not finished
+      trackers/tensorboard/          what trainings report, a folder each
       gristmill.duckdb               views over all of it, for any DuckDB client (``curate.storage.sql_views``)
       damaged/                       damaged parts that were set aside (``curate.storage.damage``)
 
@@ -39,6 +40,8 @@ from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
 from schemas.version import VERSION
+
+PARTS = "parts-"
 
 
 class Store:
@@ -153,7 +156,7 @@ class Store:
 
     @contextmanager
     def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Generator[StageWriter]:
-        """Write a stage in the body of a ``with``. If the body raises, nothing is left of the stage.
+        """Write a stage in the body of a ``with``. If the body raises, nothing is left of the stage but finished parts.
 
         Args:
             stage_id: The stage's id.
@@ -167,7 +170,8 @@ class Store:
         folder = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        writer, started = StageWriter(folder, target), time.monotonic()
+        parts = self.path / "work" / f"{PARTS}{stage_id}"
+        writer, started = StageWriter(folder, target, parts, self._durable), time.monotonic()
         try:
             yield writer
             whole = {
@@ -186,6 +190,12 @@ class Store:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        shutil.rmtree(parts, ignore_errors=True)
+
+    def remove_parts(self) -> None:
+        """Remove the finished parts of stages that no run finished."""
+        for folder in (self.path / "work").glob(f"{PARTS}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def move_in(self, stage: Stage) -> Stage:
         """Move a finished stage of another store into this one, and return it with its new path."""

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate.pipeline import spread
 from curate.pipeline.source_parts import PartTask, make_part, write_parts
 from curate.sources import source_parts as reading
 from curate.sources.convert_rows import Options
 from curate.sources.files import compressed, json_files, spans
 from curate.sources.read_source import SourceOptions, read_source
 from curate.sources.source_summary import source_summary
+from curate.spread import worker_processes
+from curate.spread.spread import spread
 from curate.storage.store import Store
 from schemas.errors import Failed, UserError
 from schemas.progress import Progress
@@ -166,7 +167,7 @@ def test_rows_that_are_large_are_small_parts(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_worker_processes_make_the_same_rows(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(spread, "processes_here", lambda: 2)
+    monkeypatch.setattr(worker_processes, "processes_here", lambda: 2)
     (tmp_path / "curate").mkdir()
     (tmp_path / "curate" / "__init__.py").write_text("raise SystemExit")  # a stranger's
     monkeypatch.chdir(tmp_path)
@@ -189,26 +190,26 @@ def test_line_numbers_go_on_over_parts(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_one_line(monkeypatch):
-    starts = spread.start_worker
+    starts = worker_processes.start_worker
 
     def killed():
         worker = starts()
         worker.process.kill()
         return worker
 
-    monkeypatch.setattr(spread, "start_worker", killed)
+    monkeypatch.setattr(worker_processes, "start_worker", killed)
     part = reading.PartSpans([], "", "", None, Options("x", None, False))
     with pytest.raises(Failed, match="a worker process was killed"):
-        list(spread.spread(make_part, [PartTask(part, 0, "", "")] * 5, 2))
+        list(spread(make_part, [PartTask(part, 0, "", "")] * 5, runner=worker_processes.WorkerProcesses(2)))
 
 
 @pytest.mark.slow
 def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(spread, "processes_here", lambda: 2)
+    monkeypatch.setattr(worker_processes, "processes_here", lambda: 2)
     path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}", "completion": "a", "\ud83d": 1} for n in range(9)])
     fields = {"prompt": "prompt", "completion": "completion"}
     assert_same(in_parts(tmp_path, path, fields=fields), at_once(path, fields=fields))
     gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1, 9)
     task = PartTask(reading.PartSpans([gone], "", "", None, Options("x", None, False)), 0, "", "")
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
-        list(spread.spread(make_part, [task] * 5, 2))
+        list(spread(make_part, [task] * 5, runner=worker_processes.WorkerProcesses(2)))
