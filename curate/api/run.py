@@ -34,6 +34,7 @@ from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
 from curate.storage.draft_store import draft_store
+from curate.storage.killed_runs import remove_parts
 from curate.storage.row_numbers import NumberIndex
 from curate.storage.rows import RowSet
 from curate.storage.store import Store, is_store
@@ -94,7 +95,7 @@ def run(
             shown = record.shown(progress)
             with record.gateway(shown) as gateway:
                 stages = Pipeline(RunContext(store, shown, gateway), record, drafts).make(stage_specs(state))
-            store.remove_parts()  # of stages that an earlier run left unfinished, and this one did not need
+            remove_parts(store.path)  # of stages that an earlier run left unfinished, and this one did not need
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)

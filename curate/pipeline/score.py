@@ -14,6 +14,8 @@ from curate.models.scorer_requests import ScorerRequests, requests_of
 from curate.pipeline import training_columns
 from curate.pipeline.missing import missing_note
 from curate.pipeline.run_state import RunState
+from curate.pipeline.score_parts import FEWEST, plain_scorer, score_table, write_parts
+from curate.pipeline.score_summary import ScoreSummary
 from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, no_model_calls, read_scorer
 from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext, StageSpec, input_key
 from curate.steps.find_step import Step
@@ -22,14 +24,9 @@ from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
-from schemas.errors import UserError, printable
+from schemas.errors import UserError
 
 RESERVED = ("split", "n_completions")  # what a condition may name beside the columns and scores
-SHOWN = 200  # characters of an error in a warning; of one among several, half as many
-REASONS = 3  # errors in a stage's line
-DISTINCT = 1_000  # errors that are counted apart
-OTHERS = "other reasons"
-LISTED = " (there are: "  # what there is, which would be said again with each
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
 SCORER_MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
 
@@ -81,8 +78,12 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
 
 
 def write_plain_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep) -> str:
-    """Write the scores of a scorer that asks no model."""
-    return write_scores(writer, run, score, no_model_calls)
+    """Write the scores of a scorer that asks no model; those of many rows in parts."""
+    plain = plain_scorer(score.scorer) if score.rows.height >= FEWEST else None
+    if plain is None:
+        return write_scores(writer, run, score, no_model_calls)
+    run.progress.begin(score.label, score.rows.height)
+    return _written(writer, write_parts(writer, score.rows, score.prompts, score.scorer, plain, run.progress))
 
 
 def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep) -> str:
@@ -94,44 +95,20 @@ def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep
 def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer: Answer) -> str:
     """Write the scores of all rows; return how many there are, their mean, and the scorer's notes."""
     run.progress.begin(score.label, score.rows.height)
-    total, scored_rows, value_sum = 0, 0, 0.0
-    failures: Counter[str] = Counter()
-    notes: list[str] = []
+    summary = ScoreSummary()
     for part in _parts(score):
-        scored = score.scorer.values(part, answer)
-        ids = part[score.rows.id]
-        writer.write("scores", scored.select("value", "error", "detail", row_id=ids, scorer=pl.lit(score.scorer.name)))
-        total, scored_rows = total + part.height, scored_rows + scored["value"].count()
-        _count_failures(scored, failures)
-        value_sum += float(scored["value"].sum() or 0.0)
-        notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
+        table, of_part = score_table(score.scorer, part, score.rows.id, answer)
+        writer.write("scores", table)
+        summary.add(of_part)
         run.progress.advance(part.height)
-    writer.info["rows_in"] = total
-    if total and not scored_rows:
-        writer.info["warnings"] = [f"every score is null: {_reasons(failures)}"]
-    parts = [f"{scored_rows:,} scored"]
-    if scored_rows:
-        parts.append(f"mean {value_sum / scored_rows:.3f}")
-    if total > scored_rows:
-        parts.append(f"{total - scored_rows:,} null" + (f" ({_reasons(failures)})" if failures and scored_rows else ""))
-    return ", ".join([*parts, *notes[:3]])
+    return _written(writer, summary)
 
 
-def _count_failures(scored: pl.DataFrame, failures: Counter[str]) -> None:
-    """Add the errors of rows without a value to their counts; beyond ``DISTINCT`` kinds only known ones are counted."""
-    counts = scored.filter(pl.col("value").is_null())["error"].drop_nulls().value_counts(name="rows")
-    for error, rows in counts.sort("error").iter_rows():
-        failures[error if error in failures or len(failures) < DISTINCT else OTHERS] += rows
-
-
-def _reasons(failures: Counter[str]) -> str:
-    """Return why rows have no value: the reason, or the commonest ones each with its number of rows."""
-    if len(failures) == 1:
-        return printable(next(iter(failures)))[:SHOWN]
-    known = sorted((-rows, error) for error, rows in failures.items() if error != OTHERS)[:REASONS]
-    shown = [f"{-rows:,}: {printable(error.split(LISTED)[0])[: SHOWN // 2]}" for rows, error in known]
-    rest = failures.total() + sum(rows for rows, _ in known)
-    return "; ".join([*shown, f"{rest:,}: {OTHERS}"] if rest else shown)
+def _written(writer: StageWriter, summary: ScoreSummary) -> str:
+    writer.info["rows_in"] = summary.rows
+    if summary.warnings:
+        writer.info["warnings"] = summary.warnings
+    return summary.line()
 
 
 def _adopt(rows: RowSet, name: str, stage: Stage | None) -> None:

@@ -11,6 +11,8 @@ from curate.storage.files import write_whole
 
 ERROR = "the process was killed, or its machine stopped; finished work is kept: run the same command again to continue"
 
+PARTS = "parts-"  # a folder of parts of a stage in the store's folder work
+
 
 def records_of_running(runs: Path) -> list[Path]:
     """Return the files in the folder of a store's runs whose record says that the run goes on."""
@@ -33,6 +35,12 @@ def remove_leftovers(store: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     for file in (*(store / "runs").glob(".*"), *store.glob(".gristmill.duckdb.*")):
         file.unlink(missing_ok=True)
+
+
+def remove_parts(store: Path) -> None:
+    """Remove the finished parts of stages that no run of a store, in this folder, came to finish."""
+    for folder in (store / "work").glob(f"{PARTS}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _record(file: Path) -> dict:

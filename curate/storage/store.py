@@ -33,15 +33,13 @@ from typing import Any
 
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
 from curate.storage.files import disk_failed, slug, write_whole
-from curate.storage.killed_runs import close_killed_runs, records_of_running, remove_leftovers
+from curate.storage.killed_runs import PARTS, close_killed_runs, records_of_running, remove_leftovers
 from curate.storage.marker import check_folders, check_format, is_store, refuse_foreign_folder, write_marker
 from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
 from schemas.version import VERSION
-
-PARTS = "parts-"
 
 
 class Store:
@@ -191,11 +189,6 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(parts, ignore_errors=True)
-
-    def remove_parts(self) -> None:
-        """Remove the finished parts of stages that no run finished."""
-        for folder in (self.path / "work").glob(f"{PARTS}*"):
-            shutil.rmtree(folder, ignore_errors=True)
 
     def move_in(self, stage: Stage) -> Stage:
         """Move a finished stage of another store into this one, and return it with its new path."""
