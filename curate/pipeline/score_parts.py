@@ -101,7 +101,7 @@ def write_parts(
     places = enumerate(_inputs(writer.parts, rows, prompts, scorer))
     tasks = (ScorePart(plain, one, rows.id, place, str(writer.parts), writer.durable) for place, one in places)
     summary = ScoreSummary()
-    for place, made in enumerate(spread(make_part, tasks, writer.parts)):
+    for place, made in enumerate(spread(make_part, tasks, writer.parts, try_here=True)):
         _written_rows(writer.parts, place).unlink(missing_ok=True)
         for file in made.files:
             writer.take_part("scores", file)

@@ -7,6 +7,7 @@ A task that fails elsewhere is done again in this process, which raises the erro
 disk, a bug. So is one that MessagePack does not hold, such as a path that is no UTF-8.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from curate.spread.worker_processes import WorkerProcesses
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 LOOKED_AT = 16  # tasks that are looked at before it is decided who does them
+START, CORES = 1.0, 1.3  # seconds that a process takes to start; the most cores that work of one thread uses
 
 
 class Workers(Protocol):
@@ -89,7 +91,12 @@ def only_here() -> Generator[None]:
 
 
 def spread(
-    function: Callable[[Task], Result], tasks: Iterable[Task], kept: Path | None = None, runner: Runner | None = None
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    kept: Path | None = None,
+    runner: Runner | None = None,
+    *,
+    try_here: bool = False,
 ) -> Generator[Result]:
     """Yield the result of a function for each task, in the order of the tasks.
 
@@ -99,6 +106,8 @@ def spread(
         tasks: The tasks; of a long list, only some are ahead of the result that was yielded last.
         kept: A folder for the results, so that a later call with the same tasks goes on where this one ended.
         runner: Who makes the calls; by default whom ``run_by`` names.
+        try_here: Whether to do the first task here, and the others too if processes of this machine would be no faster:
+            if it took no longer than a process takes to start, or used more than one core.
 
     Raises:
         Failed: A worker ended.
@@ -107,8 +116,14 @@ def spread(
     if kept:
         kept.mkdir(parents=True, exist_ok=True)
     todo = _calls(function, tasks, kept)
+    runner = runner or _runner.get()
+    quick = False
+    if try_here and not runner.elsewhere:
+        for task, call in islice(todo, 1):
+            result, quick = _tried(function, task, call)
+            yield result
     first = list(islice(todo, LOOKED_AT))
-    chosen = (runner or _runner.get()).workers(len(first), kept=kept is not None)
+    chosen = None if quick else runner.workers(len(first), kept=kept is not None)
     todo = chain(first, todo)
     if chosen is None:
         for task, call in todo:
@@ -147,6 +162,15 @@ def _handed_over(workers: Workers, call: Call | None) -> Future[bytes | None]:
 def _next(function: Callable[[Task], Result], running: deque[tuple[Task, Call | None, Future[bytes | None]]]) -> Result:
     task, call, answer = running.popleft()
     return _result(function, task, call, answer.result())
+
+
+def _tried(function: Callable[[Task], Result], task: Task, call: Call | None) -> tuple[Result, bool]:
+    """Return the result of a task that is done here, and whether other processes would be no faster."""
+    known = kept_answer(call) if call else None
+    started, worked = time.monotonic(), time.process_time()
+    result = _result(function, task, call, known)
+    took, worked = time.monotonic() - started, time.process_time() - worked
+    return result, known is None and (took < START or worked > CORES * took)
 
 
 def _result(function: Callable[[Task], Result], task: Task, call: Call | None, answer: bytes | None) -> Result:

@@ -1,5 +1,7 @@
 """Functions for tests to spread."""
 
+import os
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,27 @@ class Counted:
 
     number: int
     folder: str
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A number, and the seconds that the task takes."""
+
+    number: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """A number, and the process that did the task."""
+
+    number: int
+    process: int
+
+
+def slow(task: Slow) -> Done:
+    time.sleep(task.seconds)
+    return Done(task.number, os.getpid())
 
 
 def doubled(task: Number) -> Number:

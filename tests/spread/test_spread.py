@@ -1,11 +1,13 @@
 """Tasks that are spread give their results in order, wherever they are done, and those that are done stay done."""
 
+import os
+
 import pytest
 
 from curate.spread.spread import run_by, spread
 from curate.spread.task_calls import call_of, kept_answer, make
 from curate.spread.worker_processes import WorkerProcesses
-from tests.spread.tasks import Counted, Number, counted, doubled
+from tests.spread.tasks import Counted, Number, Slow, counted, doubled, slow
 
 TASKS = [Number(n) for n in range(40)]
 DOUBLES = [Number(2 * n) for n in range(40)]
@@ -57,3 +59,25 @@ def test_a_kept_answer_is_that_of_its_call_alone(tmp_path):
 def test_another_task_is_done_in_its_place(tmp_path):
     assert list(spread(counted, [Counted(1, str(tmp_path))], tmp_path / "kept")) == [Number(1)]
     assert list(spread(counted, [Counted(2, str(tmp_path))], tmp_path / "kept")) == [Number(2)]
+
+
+def test_quick_tasks_are_done_where_they_are(tmp_path):
+    tasks = [Counted(n, str(tmp_path)) for n in range(6)]
+    assert list(spread(counted, tasks, runner=NoWorkers(), try_here=True)) == [Number(n) for n in range(6)]
+    with pytest.raises(AssertionError, match="asked for workers"):
+        list(spread(counted, tasks, runner=NoWorkers()))
+
+
+@pytest.mark.slow
+def test_slow_tasks_go_to_other_processes(tmp_path):
+    tasks = [Slow(n, 1.1 if n == 0 else 0.0) for n in range(5)]
+    made = list(spread(slow, tasks, runner=WorkerProcesses(2), try_here=True))
+    assert made[0].process == os.getpid() and os.getpid() not in {one.process for one in made[1:]}
+    assert [one.number for one in made] == [0, 1, 2, 3, 4]
+
+
+class NoWorkers:
+    elsewhere = False
+
+    def workers(self, tasks, *, kept):
+        raise AssertionError("asked for workers")
