@@ -102,7 +102,7 @@ class ShardWorker:
         there = check_own(self.store, self._folder.parent, self._folder)
         sign = look(self._folder / RUN, RunSign) if there else None
         if sign is not None and sign != self._sign:
-            if self._missed and not sign.ended:
+            if self._missed and self._sign is not None and not sign.ended:
                 self.say("the run is there again")
             self._sign, self._seen_at, self._missed = sign, time.monotonic(), False
         return sign
@@ -177,9 +177,8 @@ class ShardWorker:
     def _check_call(self, call: Call, file: Path) -> None:
         """Raise ``UserError`` for a call that is none of a run's."""
         if call.function not in self.functions:
-            raise UserError(
-                f"{file}: asks for {short_repr(call.function)}; expected one of {', '.join(self.functions)}"
-            )
+            known = ", ".join(self.functions)
+            raise UserError(f"{file}: asks for {short_repr(call.function)}; a worker makes calls of {known} only")
         module, _, name = call.function.partition(":")
         written = self.functions[call.function]
         hints = typing.get_type_hints(getattr(importlib.import_module(module), name))
