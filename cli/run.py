@@ -52,7 +52,9 @@ def demo(
     It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
     """
     from cli.demo import finish_demo, refuse_without_trainers
+    from cli.mixed_up import check_store_path
 
+    check_store_path(store)
     refuse_without_trainers()
     started = time.monotonic()
     recipe = folder / "demo.yaml"
@@ -144,9 +146,11 @@ def check(
     of each source in the sandbox), so that a broken ground truth is found; --references 0 switches it off.
     """
     from cli.check import show_plan
+    from cli.mixed_up import check_store_path
     from cli.permission import permit_check
     from curate.storage.store import is_store
 
+    check_store_path(store)
     loaded = load_only(recipe, overrides, limit, allow_key)
     permit_check(loaded, allow_code)
     opened = open_store(store) if is_store(store) else None

@@ -79,11 +79,9 @@ def by_shards(store: "Store", shards: int, told: Callable[[str], None]) -> Gener
     """
     from curate.spread.shards import Shards as Runner
     from curate.spread.spread import run_by
-    from curate.storage.only_one import only_one
+    from curate.storage.shards_lock import shards_of
 
-    folder = store.path / "work"
-    busy = f"{store.path}: another run with --shards works in this store; wait for its end, or use another store"
-    with only_one(folder / "shards.lock", busy), Runner(store.path, shards, told) as runner, run_by(runner):
+    with shards_of(store), Runner(store.path, shards, told) as runner, run_by(runner):
         yield
 
 

@@ -189,6 +189,7 @@ class Shards:
                     return place
                 self._say(f"shard {self._name(shard)} failed, so it is done here: {printable(failure.reason)}")
             self._take(number)
+            self._came(shard)
             posted.answer.set_result(answer)
         return len(numbers)
 
@@ -203,8 +204,9 @@ class Shards:
             posted = self._posted.get(numbers[0])
             if posted is None or now - posted.since < PATIENCE:
                 continue
-            sign = look(self._of(shard) / SIGN, ShardSign)
-            if sign and sign.run == self._sign.run:
+            sign = self._sign_of(shard)
+            if sign:
+                self._came(shard)
                 self._tell_of(shard, sign, now)
             elif shard not in self._asked:
                 late.append(shard)
@@ -212,12 +214,21 @@ class Shards:
             self._asked.update(late)
             self._say(self._wanted(late))
 
+    def _came(self, shard: int) -> None:
+        """Say that a shard has come that was asked for."""
+        if shard in self._asked:
+            self._asked.remove(shard)
+            sign = self._sign_of(shard)
+            self._say(f"shard {self._name(shard)} has come{f': {_place(sign)}' if sign else ''}")
+
+    def _sign_of(self, shard: int) -> ShardSign | None:
+        """Return the sign of a shard's worker; None where there is none for this run."""
+        sign = look(self._of(shard) / SIGN, ShardSign)
+        return sign if sign and sign.run == self._sign.run else None
+
     def _tell_of(self, shard: int, sign: ShardSign, now: float) -> None:
         """Say of a shard that has come what is new of it."""
         name, seen = self._name(shard), self._seen.get(shard)
-        if shard in self._asked:
-            self._asked.remove(shard)
-            self._say(f"shard {name} has come: {_place(sign)}")
         if seen is None or seen.sign != sign:
             if seen and seen.missed:
                 self._say(f"shard {name} is there again: {_place(sign)}")
