@@ -1,5 +1,6 @@
 """The command worker, and the run that it works for: ``gristmill run --shards N``."""
 
+import os
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -43,8 +44,10 @@ def worker(
     """Work for a run with --shards N, until it ends: one of N processes that Slurm, Kubernetes or you start."""
     from cli.mixed_up import check_store_path
     from curate.spread.shard_worker import ShardWorker
+    from curate.steps.own_code import VARIABLE
 
     check_store_path(store)
+    os.environ.pop(VARIABLE, None)  # what a worker does needs no code of a recipe: none runs that a store names
     place, count = parsed(shard)
     working = ShardWorker(store, place, count, stay=stay, wait=wait, say=_told)
     working.work()

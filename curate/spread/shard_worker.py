@@ -33,7 +33,10 @@ from schemas.disk_full import disk_is_full
 from schemas.errors import Failed, UserError, printable, short_repr
 
 # What may be called, and the field of its task that names the folder that it writes to.
-FUNCTIONS = {"curate.pipeline.source_parts:make_part": "folder"}
+FUNCTIONS = {
+    "curate.pipeline.source_parts:make_part": "folder",
+    "curate.pipeline.score_parts:make_part": "folder",
+}
 SOON, LATER = 0.02, 0.5  # seconds between two looks for calls
 SILENT = 60.0  # seconds without a sign of the run before that is said
 REASON = 300  # characters of an error
