@@ -1,21 +1,37 @@
 """Shards answer as one process does: whatever is killed or started twice, whatever the clocks say, however hostile."""
 
+import importlib
 import os
 import random
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
+from typing import get_type_hints
 
 import msgspec
 import pytest
 
+from curate.pipeline.score_parts import PlainScorer, ScorePart, make_part
+from curate.spread import shard_worker as worker_module
 from curate.spread import shards as shards_module
-from curate.spread.shard_files import MOST, RunSign, call_name, check_own, look, put, shards_folder, versions_here
+from curate.spread.shard_files import (
+    MOST,
+    RunSign,
+    ShardFailure,
+    call_name,
+    check_own,
+    look,
+    put,
+    shards_folder,
+    versions_here,
+)
 from curate.spread.shard_worker import ShardWorker
 from curate.spread.shards import Shards
 from curate.spread.spread import run_by, spread
 from curate.spread.task_calls import Call, call_of
+from curate.steps.own_code import only_allowed
+from curate.storage.rows import FileRows
 from schemas.errors import Failed, UserError
 from tests.spread.shard_process import FUNCTIONS, in_threads, started
 from tests.spread.tasks import Counted, Number, counted, doubled, only_there, refused, written
@@ -209,6 +225,28 @@ def test_a_call_that_is_not_listed_or_none_is_refused(store, call, words):
     a_run(store, 1, "", call)
     with pytest.raises(UserError, match=words):
         ShardWorker(store, 0, 1, functions=FUNCTIONS).work()
+
+
+def test_every_function_that_may_be_called_says_where_it_writes():
+    for name, field in worker_module.FUNCTIONS.items():
+        module, _, function = name.partition(":")
+        hints = get_type_hints(getattr(importlib.import_module(module), function))
+        (task,) = (kind for key, kind in hints.items() if key != "return")
+        assert get_type_hints(task)[field] is str
+
+
+def test_no_code_runs_that_a_call_names(store, kept, tmp_path, monkeypatch):
+    """A scorer of a user's own is a module; a call may name any."""
+    monkeypatch.delenv("GRISTMILL_ALLOW_CODE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.py").write_text("open('ran', 'w')\ndef score(response): return response\n")
+    scorer = PlainScorer("a", "evil.score", {}, {}, "")
+    task = ScorePart(scorer, FileRows(str(tmp_path / "rows.parquet"), []), "id", 0, str(kept), False)
+    folder = a_run(store, 1, "", call_of(make_part, task, kept / "0.answer"))
+    with only_allowed(), pytest.raises(Failed, match="no sign of the run"):
+        ShardWorker(store, 0, 1, wait=0).work()
+    failure = look(folder / "0" / call_name(RUN, 0, "failed"), ShardFailure)
+    assert failure and "CodeNotAllowed" in failure.reason and not (tmp_path / "ran").exists()
 
 
 def a_link(path: Path) -> None:
