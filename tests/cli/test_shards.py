@@ -131,7 +131,7 @@ def test_killed_processes_are_started_again(place, undisturbed):
     killed.kill()
     end(killed)
     again = run(place, "spread", "--shards", "2")
-    errors = iter(again.stderr)
+    errors = iter(again.stderr or ())
     assert any("waiting for shard 0/2, which has not come yet; start it: " in line for line in errors)
     one = worker(place, "0/2")
     assert any("shard 0/2 has come: process" in line for line in errors)

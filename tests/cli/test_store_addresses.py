@@ -8,9 +8,7 @@ from schemas.errors import UserError
 from tests.command import call, mistake
 
 RECIPE = {"name": "a", "prompts": [{"source": "rows.jsonl"}], "datasets": {"d": {"type": "prompt"}}}
-WHY = "expected a folder on a disk as the store: renaming is what keeps it whole, and s3:// has no renames; run on a"
-    "expected a folder on a disk as the store: renaming is what keeps it whole, and s3:// has no renames; run on a disk"
-)
+WHY = "expected a folder on a disk as the store: renaming is what keeps it whole, and s3:// has no renames"
 
 
 @pytest.mark.parametrize(
