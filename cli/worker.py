@@ -51,7 +51,7 @@ def worker(
     place, count = parsed(shard)
     working = ShardWorker(store, place, count, stay=stay, wait=wait, say=_told)
     working.work()
-    _told(f"shard {shard}: the run has ended; calls that were made here: {working.calls:,}")
+    _told(f"shard {shard}: ended; calls that were made here: {working.calls:,}")
 
 
 def parsed(shard: str) -> tuple[int, int]:

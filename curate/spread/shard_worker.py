@@ -131,7 +131,8 @@ class ShardWorker:
                 if self._make_one(sign.run):
                     pause = SOON
                     continue
-                self._waited_for(now)
+                if self._waited_for(now):
+                    return
                 time.sleep(pause)
                 pause = min(2 * pause, LATER)
 

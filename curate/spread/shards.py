@@ -19,6 +19,7 @@ from typing import NamedTuple
 from curate.spread.shard_files import (
     CALL,
     FAILED,
+    MOST,
     RUN,
     SIGN,
     RunSign,
@@ -33,7 +34,7 @@ from curate.spread.shard_files import (
     signing,
     versions_here,
 )
-from curate.spread.task_calls import Call, kept_answer
+from curate.spread.task_calls import Call, encoded, kept_answer
 from schemas.errors import printable
 
 AHEAD = 16  # calls that are posted for each shard
@@ -122,8 +123,11 @@ class Shards:
         return self._while_needed() if kept and tasks > 1 else None
 
     def submit(self, call: Call) -> Future[bytes | None]:
-        """Post a call; None is its answer where a worker could not make it."""
+        """Post a call; None is its answer where a worker could not make it, or would refuse it for its size."""
         posted = _Posted(call, Future(), time.monotonic())
+        if len(encoded(call)) > MOST:
+            posted.answer.set_result(None)
+            return posted.answer
         with self._lock:
             number, self._number = self._number, self._number + 1
             self._posted[number] = posted

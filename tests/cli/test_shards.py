@@ -88,7 +88,7 @@ def run(place: Path, store: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def worker(place: Path, shard: str, room: int = 0, killed_at: int = 0) -> subprocess.Popen[str]:
-    return start(place, "worker", "spread", "--shard", shard, room=room, killed_at=killed_at)
+    return start(place, "worker", "spread", "--shard", shard, "--wait", "30", room=room, killed_at=killed_at)
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -100,7 +100,7 @@ def calls(process: subprocess.Popen[str]) -> int:
     """Return how many calls a worker made, by what it says as it ends."""
     code, errors = end(process)
     assert code == 0, errors
-    return int(errors.split("calls that were made here: ")[1])
+    return int(errors.split("calls that were made here: ")[1])  # 0 of one that came too late
 
 
 def tables(store: Path) -> dict[str, bytes]:

@@ -38,4 +38,4 @@ def started(store: Path, shard: int, shards: int) -> subprocess.Popen:
 
 def main() -> None:
     store, shard, shards = sys.argv[1:]
-    ShardWorker(Path(store), int(shard), int(shards), functions=FUNCTIONS).work()
+    ShardWorker(Path(store), int(shard), int(shards), wait=20, functions=FUNCTIONS).work()

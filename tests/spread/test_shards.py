@@ -3,7 +3,9 @@
 import importlib
 import os
 import random
+import shutil
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
@@ -99,6 +101,12 @@ def test_what_fails_elsewhere_alone_is_done_by_the_run(store, kept):
     assert said == ["shard 0/1 failed, so it is done here: OSError: no such folder here"] * 4
 
 
+def test_a_call_that_workers_would_refuse_is_made_here(store, kept, monkeypatch):
+    monkeypatch.setattr(shards_module, "MOST", 10)
+    with Shards(store, 2) as runner:  # and nobody works
+        assert list(spread(doubled, TASKS, kept, runner)) == [Number(2 * n) for n in range(40)]
+
+
 def test_calls_are_taken_back_where_nobody_waits(store, kept):
     with in_threads(store, 2, only=(0,)), Shards(store, 2) as runner:
         made = spread(doubled, TASKS, kept, runner)
@@ -188,6 +196,18 @@ def test_a_worker_ends_where_no_run_comes(store):
     with pytest.raises(Failed, match="no sign of the run for 0 s"):
         ShardWorker(store, 0, 1, wait=0, say=said.append).work()
     assert said[0].endswith("no run has come for 0 s")
+
+
+def test_a_worker_ends_where_the_store_goes(store):
+    folder = a_run(store)
+    worker = ShardWorker(store, 0, 1, wait=2)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    while not (folder / "0" / "sign").exists():
+        time.sleep(0.01)
+    shutil.rmtree(store)
+    thread.join()
+    assert worker.calls == 0
 
 
 def test_a_worker_of_other_shards_or_versions_is_refused(store):
