@@ -41,7 +41,10 @@ def worker(
         ),
     ] = None,
 ) -> None:
-    """Work for a run with --shards N, until it ends: one of N processes that Slurm, Kubernetes or you start."""
+    """Work for a run with --shards N, until it ends.
+
+    Slurm, Kubernetes or you start N of them, on machines that see the store's disk.
+    """
     from cli.mixed_up import check_store_path
     from curate.spread.shard_worker import ShardWorker
     from curate.steps.own_code import VARIABLE
