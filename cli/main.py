@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train
+from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train, worker
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
@@ -21,13 +21,28 @@ from cli.terminal import say, terminal_text
 from cli.topics import Topics
 from cli.viewing import command as view
 from curate.steps.own_code import only_allowed
+from schemas.disk_full import disk_is_full
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
 # The modules of the commands.
-MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, export, doctor, completion)
+MODULES = (
+    run,
+    worker,
+    train,
+    compare,
+    chat,
+    export_model,
+    query,
+    report,
+    view,
+    diff,
+    agree,
+    export,
+    doctor,
+    completion,
+)
 EXPORTS = (["export"], ["export-model"])  # what they write is whole, or not there
-DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": recipe_epilog()}
 
@@ -145,7 +160,7 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     damage = damage_in(error)  # of a view over a damaged table (curate.storage.sql_views)
     if damage is not None:
         fail(printable(damage), 2, debug)
-    if any(text in str(error).lower() for text in DISK_FULL):
+    if disk_is_full(error):
         kept = "nothing is kept of the export" if arguments[:1] in EXPORTS else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
     package = missing_package(error)

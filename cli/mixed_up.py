@@ -23,9 +23,11 @@ def check_recipe_path(path: Path) -> None:
 
 
 def check_store_path(path: Path) -> None:
-    """Raise ``UserError`` where a recipe's or another file is given as the store."""
+    """Raise ``UserError`` where a recipe or an address such as s3://... is given as the store."""
+    from curate.storage.marker import store_path
     from schemas.errors import UserError
 
+    store_path(path)
     if path.is_file() and path.suffix in RECIPE:
         raise UserError(f"{path}: is a recipe; --store takes the folder that its run wrote, 'store' by default")
 

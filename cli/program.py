@@ -11,7 +11,7 @@ from pathlib import Path
 COMMAND = re.compile(r"(?<![\w./-])(?<!\]' )gristmill (?=(--?[a-z]|[a-z]+(-[a-z]+)*))")
 TOPICS = {
     "Start": ("demo", "init", "check", "steps"),
-    "Data": ("run", "report", "view", "sql", "show", "why", "diff", "agree", "export"),
+    "Data": ("run", "worker", "report", "view", "sql", "show", "why", "diff", "agree", "export"),
     "Models": ("train", "evaluate", "compare", "chat", "export-model"),
     "The store and the shell": ("doctor", "completion"),
 }

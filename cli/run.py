@@ -4,6 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ from cli.options import (
 )
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
+from cli.worker import Shards, by_shards
 from schemas.errors import Stopped
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ def demo(
     It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
     """
     from cli.demo import finish_demo, refuse_without_trainers
+    from cli.mixed_up import check_store_path
 
+    check_store_path(store)
     refuse_without_trainers()
     started = time.monotonic()
     recipe = folder / "demo.yaml"
@@ -142,9 +146,11 @@ def check(
     of each source in the sandbox), so that a broken ground truth is found; --references 0 switches it off.
     """
     from cli.check import show_plan
+    from cli.mixed_up import check_store_path
     from cli.permission import permit_check
     from curate.storage.store import is_store
 
+    check_store_path(store)
     loaded = load_only(recipe, overrides, limit, allow_key)
     permit_check(loaded, allow_code)
     opened = open_store(store) if is_store(store) else None
@@ -168,6 +174,7 @@ def run(
     allow_key: AllowKey = None,
     report: ReportFile = None,
     quiet: Quiet = False,
+    shards: Shards = None,
 ) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
     from cli.reporting.command import finish_report
@@ -177,7 +184,7 @@ def run(
     check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     try:
-        result = _build(loaded, store, quiet=quiet)
+        result = _build(loaded, store, quiet=quiet, shards=shards)
     except Stopped:
         finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
         raise
@@ -225,7 +232,7 @@ def _then(result: "Recipe", recipe: Path, flag: Sequence[object], store: Path) -
     return next((command_line("export", name, "DIR", *named, store=store) for name in result.datasets), "")
 
 
-def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult":
+def _build(loaded: "Recipe", store: Path, *, quiet: bool = False, shards: int | None = None) -> "RunResult":
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.algorithms.compiled import slow_loops
@@ -235,7 +242,7 @@ def _build(loaded: "Recipe", store: Path, *, quiet: bool = False) -> "RunResult"
     check_training_sections(loaded)
     opened = open_store(store, create=True)
     slow = slow_loops()
-    with Bars(quiet=quiet) as bars:
+    with Bars(quiet=quiet) as bars, by_shards(opened, shards, bars.say) if shards else nullcontext():
         if slow:
             bars.say(slow)
         if loaded.rounds is not None:

@@ -36,9 +36,10 @@ from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
 from curate.storage.draft_store import draft_store
 from curate.storage.killed_runs import remove_parts
+from curate.storage.marker import is_store, store_path
 from curate.storage.row_numbers import NumberIndex
 from curate.storage.rows import RowSet
-from curate.storage.store import Store, is_store
+from curate.storage.store import Store
 from schemas.errors import Stopped, UserError, short_repr
 from schemas.ids import fingerprint
 from schemas.load_recipe import load_recipe
@@ -135,7 +136,7 @@ def plan(
             raise UserError(f"{name}: expected a whole number of rows, at least 0, found {short_repr(count)}")
     recipe = as_recipe(recipe)
     if isinstance(store, Path | str):
-        store = Store(store, create=False) if is_store(Path(store)) else None
+        store = Store(store, create=False) if is_store(store_path(store)) else None
     with draft_store() as drafts, only_here():
         found = _plan(recipe, store or drafts, drafts, SourceReader(), trained).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()

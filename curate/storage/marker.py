@@ -1,6 +1,7 @@
 """The file ``store.json``, by which a folder is known as a store, and which says the store's format."""
 
 import json
+import re
 from pathlib import Path
 
 from curate.storage.files import sync_all, write_whole
@@ -8,12 +9,32 @@ from schemas.errors import UserError
 from schemas.version import STORE_FORMAT, VERSION
 
 MARKER = "store.json"
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")  # a path has one slash left of two
 FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
 def is_store(path: Path) -> bool:
     """Return whether a folder is a store, of whatever version."""
     return (path / MARKER).exists()
+
+
+def store_path(path: Path | str) -> Path:
+    """Return the whole path of a store.
+
+    Raises:
+        UserError: It is named by an address such as ``s3://bucket/store``, also one that was made a path.
+    """
+    found = ADDRESS.match(str(path))
+    if found is None:
+        return Path(path).resolve()
+    scheme = found[1]
+    if scheme.lower() == "file":
+        raise UserError(f"{path}: expected a folder's path as the store; leave out file://")
+    raise UserError(
+        f"{scheme}://{str(path)[found.end() :]}: expected a folder on a disk as the store: renaming is what keeps it "
+        f"whole, and {scheme}:// has no renames; run on a disk, then 'gristmill export DATASET DIR --push owner/name', "
+        "or copy the finished store there"
+    )
 
 
 def write_marker(path: Path) -> None:
@@ -49,7 +70,24 @@ def check_format(path: Path) -> None:
         )
 
 
-def refuse_foreign_folder(path: Path) -> None:
+def begin_store(path: Path, named: Path | str) -> None:
+    """Make an empty store.
+
+    Args:
+        path: Its folder.
+        named: What the user calls it.
+
+    Raises:
+        UserError: Something else is in the folder, or it cannot be written.
+    """
+    _refuse_foreign_folder(path)
+    try:
+        write_marker(path)
+    except OSError as error:
+        raise UserError(f"{named}: no store can be made here: {error.strerror}") from None
+
+
+def _refuse_foreign_folder(path: Path) -> None:
     """Raise ``UserError`` if something else than a store is in a folder."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path}: is a file; --store takes a folder")

@@ -34,7 +34,7 @@ from typing import Any
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
 from curate.storage.files import disk_failed, slug, write_whole
 from curate.storage.killed_runs import PARTS, close_killed_runs, records_of_running, remove_leftovers
-from curate.storage.marker import check_folders, check_format, is_store, refuse_foreign_folder, write_marker
+from curate.storage.marker import begin_store, check_folders, check_format, is_store, store_path
 from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
@@ -61,9 +61,10 @@ class Store:
             durable: Whether what is written is to be there after a power cut; not for a store that is soon removed.
 
         Raises:
-            UserError: A newer version made the store; or there is none, and it is not to be made or cannot be.
+            UserError: A newer version made the store; or there is none, and it is not to be made or cannot be, as at an
+                address such as s3://.
         """
-        self.path = Path(path).resolve()
+        self.path = store_path(path)
         self.waiting: Callable[[str], None] = lambda message: None
         self.damaged: Callable[[str], None] = lambda message: warnings.warn(message, stacklevel=3)
         self._durable = durable
@@ -73,11 +74,7 @@ class Store:
         if not is_store(self.path):
             if not create:
                 raise UserError(f"{path}: no store here; 'gristmill run RECIPE' makes one (or name one with --store)")
-            refuse_foreign_folder(self.path)
-            try:
-                write_marker(self.path)
-            except OSError as error:
-                raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
+            begin_store(self.path, path)
         check_format(self.path)
         check_folders(self.path, make=not look, durable=durable)
 
