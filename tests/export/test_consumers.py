@@ -142,7 +142,9 @@ def test_a_key_of_the_test_split_alone_is_kept(tmp_path, format):
     """``datasets`` takes the keys of all splits from the first, where the card names none."""
     import datasets
 
-    rows: list[Any] = [{"prompt": f"River {i}?", "completion": "The Po.", "metadata": {"use": "train"}} for i in range(3)]
+    rows: list[Any] = [
+        {"prompt": f"River {i}?", "completion": "The Po.", "metadata": {"use": "train"}} for i in range(3)
+    ]
     rows += [{**SFT[3], "metadata": {"use": "test", "more": 1}}]
     dataset = "{type: sft}\nsplit: {test: \"metadata ->> 'use' = 'test'\"}"
     export_dataset(stored(tmp_path / "s", rows, dataset), "d", tmp_path / "out", format=format)
