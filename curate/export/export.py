@@ -23,7 +23,7 @@ from curate.export.sinks import parquet
 from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, nearest, short_repr
 from schemas.exported import HASH, SIDES, content_hash
 from schemas.json_text import parse
 from schemas.version import VERSION
@@ -103,7 +103,7 @@ def export_dataset(
     """
     check_folder(folder, store.path)
     if format not in format_names():
-        raise unknown("export format", format, format_names())
+        raise UserError(f"no export format {short_repr(format)}{nearest(format.lower(), format_names())}")
     if not refused and format != "hub":
         raise UserError(f"--no-refused: only the format hub has refused rows beside the others; {format} has none")
     module = importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
