@@ -20,6 +20,7 @@ from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
 from cli.topics import Topics
 from cli.viewing import command as view
+from curate.steps.current_folder import current_folder
 from curate.steps.own_code import only_allowed
 from schemas.disk_full import disk_is_full
 from schemas.errors import OneLine, Stopped, UserError, printable
@@ -163,6 +164,11 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if disk_is_full(error):
         kept = "nothing is kept of the export" if arguments[:1] in EXPORTS else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
+    if isinstance(error, FileNotFoundError):
+        try:
+            current_folder()
+        except UserError as gone:
+            fail(str(gone), 2, debug)
     package = missing_package(error)
     if package is not None:
         fail(printable(package), 2, debug)

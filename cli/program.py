@@ -24,7 +24,11 @@ def program() -> str:
     It is ``gristmill`` where PATH finds this one; else the path of the program that runs now, such as
     ``.venv/bin/gristmill``.
     """
-    return _program(sys.argv[0], str(Path.cwd()), os.environ.get("PATH", ""))
+    try:
+        folder = str(Path.cwd())
+    except OSError:  # it is gone, which is said elsewhere
+        return "gristmill"
+    return _program(sys.argv[0], folder, os.environ.get("PATH", ""))
 
 
 def with_program(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.first_recipe.jobs import Job, jobs_of
 from cli.first_recipe.look import MOST_ROWS, Looked, learnt_lines, look, written_path
-from cli.first_recipe.recipe_text import BUILT_IN, Draft, recipe_name, recipe_text
+from cli.first_recipe.recipe_text import BUILT_IN, Draft, file_name, recipe_name, recipe_text
 from cli.learnt_counts import number
 from cli.options import command_line
 from cli.output_file import output_file
@@ -56,10 +56,12 @@ def init_train(wanted: Wanted) -> None:
         raise UserError(_with_flag(str(error), fields)) from None
     job, others = _chosen(looked.source, fields, wanted)
     draft, template = _draft(looked, job, wanted, fields)
-    counts, warnings = learnt_lines(draft, wanted.named, RECIPES / TOOLS_TEMPLATE if template else None)
+    counts, warnings = learnt_lines(draft, wanted.named, RECIPES / TOOLS_TEMPLATE if template else None, looked.files)
     file = _write(draft, wanted, template=template)
     summary = source_summary(looked.source.facts)
     say(f"found   {_rows(looked)}: {printable(summary)}")
+    for line in (*_layouts(looked), *_unreadable(looked)):
+        say(f"        {printable(line)}")
     say(f"learns  {printable(job.learns)}, by {TRAINER_NAMES[job.trainer]}: {counts[0]} of {_rows(looked)}")
     for line in (*counts[1:], *_refused(looked)):
         say(f"        {printable(line)}")
@@ -149,8 +151,8 @@ def _draft(looked: Looked, job: Job, wanted: Wanted, fields: dict[str, Any] | No
     named = wanted.model or BUILT_IN
     named = str(Path(named).expanduser().absolute()) if os.path.isdir(os.path.expanduser(named)) else named
     built_in = named == BUILT_IN
-    settings: dict[str, Any] = {"path": written_path(wanted.named, wanted.folder)}
-    settings |= {"fields": fields or job.fields} if fields or job.fields else {}
+    paths = tuple(written_path(one, wanted.folder) for one in looked.files or (wanted.named,))
+    settings: dict[str, Any] = {"fields": fields or job.fields} if fields or job.fields else {}
     settings |= {"on_error": "drop"} if looked.refused else {}
     model: str | dict[str, Any] = named
     notes = {"models": "built in; or a hub id, or a folder" if built_in else ""}
@@ -165,14 +167,26 @@ def _draft(looked: Looked, job: Job, wanted: Wanted, fields: dict[str, Any] | No
     if looked.refused:
         notes["prompts"] = f"{looked.refused.total():,} rows can't be read, and are left out"
     path = source_path(wanted.named, Path())
-    name = recipe_name(stage_name(path))
+    name, file = recipe_name(stage_name(path)), file_name(stage_name(path))
+    file = file if _can_be(wanted.folder / f"{file}.yaml") else name
     title = f"{TRAINER_NAMES[job.trainer]} on {Path(wanted.named).name}: {job.learns}."
-    return Draft(title, name, job, settings, model, notes, training), tools and built_in
+    return Draft(title, name, file, job, settings, paths, model, notes, training), tools and built_in
+
+
+def _can_be(file: Path) -> bool:
+    """Return whether the file system takes a name: its bytes, or its letters, may be none that it has."""
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _write(draft: Draft, wanted: Wanted, *, template: bool) -> Path:
     """Write the recipe, and the chat template that it names; return the recipe's file."""
-    file = wanted.folder / f"{draft.name}.yaml"
+    file = wanted.folder / f"{draft.file}.yaml"
     try:
         content = {file: recipe_text(draft).encode()}
     except UnicodeEncodeError:
@@ -196,6 +210,20 @@ def _write(draft: Draft, wanted: Wanted, *, template: bool) -> Path:
 
 def _rows(looked: Looked) -> str:
     return f"the first {looked.rows:,} rows" if looked.rows == MOST_ROWS else number(looked.rows, "row")
+
+
+def _layouts(looked: Looked) -> list[str]:
+    """Return how many rows have which layout, where they have several."""
+    counts = looked.source.facts.row_formats.most_common()
+    shown = "; ".join(f"{number(count, 'row')} {'is' if count == 1 else 'are'} {name}" for name, count in counts)
+    return [f"several layouts: {shown}"] if len(counts) > 1 else []
+
+
+def _unreadable(looked: Looked) -> list[str]:
+    """Return the files that can't be read, which the recipe leaves out."""
+    lines = [f"left out: {line}" for line in looked.unreadable[:SHOWN]]
+    more = len(looked.unreadable) - SHOWN
+    return [*lines, f"{number(more, 'more file')} can't be read"] if more > 0 else lines
 
 
 def _refused(looked: Looked) -> list[str]:

@@ -5,7 +5,7 @@ the one that most people mean first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -19,6 +19,7 @@ from curate.sources.source_tables import Source
 PREFERENCE = "preference"  # the score of recorded pairs
 GOOD = "good"  # a score that we add where the least of the recorded one is the best
 SEVERAL = 0.5  # the share of answered prompts that must have several answers, for these to be compared
+MOST = 0.5  # the share of answered prompts that must have a verdict or a rating, for the recipe to learn of it
 REWARD_WORDS = {
     "math": "the right number or formula",
     "exact_match": "the very text of the ground truth",
@@ -58,8 +59,14 @@ def jobs_of(source: Source, fields: dict[str, Any] | None) -> list[Job]:
         source: What was read.
         fields: The names of keys that it was read with.
     """
-    found = [*_answered(source), *_from_truths(source, fields)]
-    return list({job.trainer: job for job in reversed(found)}.values())[::-1]
+    answered, truths = [*_answered(source)], [*_from_truths(source, fields)]
+    if answered and source.facts.alone > source.completions["prompt_id"].n_unique():  # most have a ground truth alone
+        answered[:0] = truths[:1]
+    found = [*answered, *truths]
+    first: dict[str, Job] = {}
+    for job in found:
+        first.setdefault(job.trainer, job)
+    return list(first.values())
 
 
 def scores_of(source: Source) -> tuple[list[str], list[str]]:
@@ -84,16 +91,47 @@ def _answered(source: Source) -> Iterator[Job]:
     if source.completions.is_empty():
         return
     verdicts, ratings = scores_of(source)
-    answers = source.completions.group_by("prompt_id").len()["len"]
-    several = (answers > 1).sum() > SEVERAL * len(answers)
+    score = next(iter([*verdicts, *ratings]), None)
+    scored = _scored_answers(source, score)
+    several = _have_several(scored)
+    judged: list[Job] = []
     if several and PREFERENCE in verdicts:
-        yield Job("dpo", {"type": "preference"}, "pairs of a preferred and a rejected answer")
-        yield _best(PREFERENCE, "= 1", "the preferred answers alone")
+        judged = [Job("dpo", {"type": "preference"}, "pairs of a preferred and a rejected answer")]
+        judged.append(_best(PREFERENCE, "= 1", "the preferred answers alone"))
     elif verdicts:
-        yield from _judged(verdicts[0], several)
+        judged = [*_judged(verdicts[0], several)]
     elif ratings and several:
-        yield from _rated(ratings[0], source.scores)
-    yield Job("sft", {"type": "sft"}, _plain_words(source, several))
+        judged = [*_rated(ratings[0])]
+    plain = Job("sft", {"type": "sft"}, _plain_words(source, _have_several(source.completions)))
+    if not judged or scored["prompt_id"].n_unique() > MOST * source.completions["prompt_id"].n_unique():
+        yield from (*judged, plain)
+        return
+    yield _unjudged(score, plain) if score in verdicts else plain
+    yield from judged
+
+
+def _scored_answers(source: Source, score: str | None) -> pl.DataFrame:
+    """Return the answers that have a value of a score; all where there is no score."""
+    if score is None:
+        return source.completions
+    values = source.scores.filter(pl.col("scorer") == score, pl.col("value").is_not_null())
+    return source.completions.join(values, left_on="completion_id", right_on="row_id", how="semi")
+
+
+def _have_several(answers: pl.DataFrame) -> bool:
+    """Return whether most prompts of these answers have more than one of them."""
+    counts = answers.group_by("prompt_id").len()["len"]
+    return (counts > 1).sum() > SEVERAL * len(counts)
+
+
+def _unjudged(score: str, plain: Job) -> Job:
+    """Return the plain way to learn without the answers that a verdict, which few rows have, calls bad."""
+    name, good = column_in_sql(score), 0 if is_bad_name(score) else 1
+    return replace(
+        plain,
+        dataset={**plain.dataset, "where": f"{name} IS NULL OR {name} = {good}"},
+        learns=f"{plain.learns}; of those that have {score} the good ones",
+    )
 
 
 def _plain_words(source: Source, several: bool) -> str:
@@ -124,7 +162,7 @@ def _judged(score: str, several: bool) -> Iterator[Job]:
     yield _best(score, "= 0" if bad else "= 1", f"the good answers alone, by {score}")
 
 
-def _rated(score: str, scores: pl.DataFrame) -> Iterator[Job]:
+def _rated(score: str) -> Iterator[Job]:
     """Yield what answers with a rating or a rank teach, several to a prompt."""
     least_is_best = score in RANKS or is_bad_name(score)
     by, steps = (GOOD, (_combined(f"- {column_in_sql(score)}"),)) if least_is_best else (score, ())

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from cli.cut_rows import cut_rows
+from cli.first_recipe.readable import linked, readable_files
 from cli.first_recipe.recipe_text import Draft, recipe_text
 from cli.learnt_counts import NOUNS, learnt_counts, number
 from cli.terminal import say
@@ -42,20 +43,40 @@ class Looked(NamedTuple):
         source: What was found in them.
         rows: How many rows there are, or the first that were looked at.
         refused: Why rows can't be read, with their number.
+        files: The files that a recipe names, where some files of a folder can't be read; else none.
+        unreadable: A line on each file that can't be read.
     """
 
     source: Source
     rows: int
     refused: Counter[str]
+    files: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def look(named: str, fields: dict[str, Any] | None) -> Looked:
     """Read the first rows of a file, a folder, a pattern, a data set on the hub or a URL; bad rows are counted.
 
+    A file of a folder that can't be read is left out, if there are others.
+
     Raises:
         UserError: Nothing of it can be read.
     """
     path = source_path(named, Path())
+    try:
+        return _looked(path, fields)
+    except UserError as error:
+        if not isinstance(path, Path) or not path.is_dir():
+            raise
+        files, unreadable = readable_files(path, fields, MOST_ROWS)
+        if not (files and unreadable):
+            raise error from None
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
+        found = _looked(linked(path, files, Path(folder)), fields)
+    return found._replace(files=tuple(map(str, files)), unreadable=tuple(unreadable))
+
+
+def _looked(path: Path | str, fields: dict[str, Any] | None) -> Looked:
     source = read_source(path, fields=fields, on_error="drop", limit=MOST_ROWS)
     # A row that is refused has no prompt; one that repeats another names it, and has been counted by its layout.
     reasons = source.decisions.filter(~pl.col("kept"), pl.col("reason") != BROKEN_CALL)["reason"]
@@ -77,13 +98,16 @@ def written_path(named: str, folder: Path) -> str:
     return str(path.absolute())
 
 
-def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[str], list[str]]:
+def learnt_lines(
+    draft: Draft, named: str, template: Path | None, files: tuple[str, ...] = ()
+) -> tuple[list[str], list[str]]:
     """Return lines on what the training of a draft would learn, and what a user should look at.
 
     Args:
         draft: What the recipe is written of.
         named: The data, as a path that is right from here.
         template: The file of the chat template that the recipe names, or None.
+        files: As in ``Looked``.
 
     Raises:
         UserError: The recipe is not valid, or the data are not what it needs.
@@ -91,8 +115,8 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
     model = draft.model
     if template is not None and isinstance(model, dict):
         model = {**model, "chat_template": str(template)}
-    here = named if is_remote(named, Path()) else str(Path(source_path(named, Path())).absolute())
-    trial = replace(draft, source={**draft.source, "path": here}, model=model)
+    paths = tuple(map(_here, files or (named,)))
+    trial = replace(draft, paths=paths, model=model)
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         file = Path(folder) / f"{draft.name}.yaml"
         file.write_text(recipe_text(trial), encoding="utf-8")
@@ -101,6 +125,10 @@ def learnt_lines(draft: Draft, named: str, template: Path | None) -> tuple[list[
         except UserError as error:
             raise UserError(_of_the_data(str(error), file, named)) from None
         return counts, [_of_the_data(text, file, named) for text in warnings]
+
+
+def _here(named: str) -> str:
+    return named if is_remote(named, Path()) else str(Path(source_path(named, Path())).absolute())
 
 
 def _planned(file: Path) -> tuple[list[str], list[str]]:

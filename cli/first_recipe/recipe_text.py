@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,8 +33,10 @@ class Draft:
     Attributes:
         title: What the recipe is for, in its first line.
         name: The recipe's name.
+        file: The name of its file, without ``.yaml``.
         job: What is learnt.
-        source: The settings of the source, with its path.
+        source: The settings of the source, without its path.
+        paths: The path of the source, or of each file that is one.
         model: The model, or its settings.
         notes: Comments by the section that they stand behind: ``prompts``, ``models``, ``train``.
         training: Further settings of the training.
@@ -41,8 +44,10 @@ class Draft:
 
     title: str
     name: str
+    file: str
     job: Job
     source: dict[str, Any]
+    paths: tuple[str, ...]
     model: str | dict[str, Any] = BUILT_IN
     notes: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +56,13 @@ class Draft:
 def recipe_name(text: str) -> str:
     """Return a text as the name of a recipe and of its file: ``my_data`` for ``my data``."""
     return re.sub(r"[^A-Za-z0-9.-]+", "_", text)[:LONGEST_NAME].strip("._-") or "data"
+
+
+def file_name(text: str) -> str:
+    """Return a text as the name of a recipe's file, with the letters, marks and numbers of every script."""
+    text = unicodedata.normalize("NFC", text)
+    kept = "".join(one if one in "-." or unicodedata.category(one)[0] in "LMN" else "_" for one in text)
+    return re.sub("_+", "_", kept)[:LONGEST_NAME].strip("._-") or "data"
 
 
 def recipe_text(draft: Draft) -> str:
@@ -65,13 +77,13 @@ def recipe_text(draft: Draft) -> str:
     training: dict[str, Any] = {"trainer": job.trainer, "dataset": dataset, "model": "student"}
     training |= {"rewards": [job.reward]} if job.reward else {}
     training |= {"lora": {"r": 16, "lora_alpha": 32}} | draft.training
-    source = draft.source if len(draft.source) > 1 else draft.source["path"]
+    sources = [{"source": {"path": path, **draft.source} if draft.source else path} for path in draft.paths]
     evaluate = {"models": ["student", job.trainer], "dataset": dataset, "by": [by], "max_tokens": ANSWER_TOKENS}
     lines = [
         f"# {comment(draft.title)}",
         f"name: {flow(draft.name)}",
         _noted(f"models: {flow({'student': draft.model})}", draft.notes.get("models", "")),
-        _noted(f"prompts: {flow([{'source': source}])}", draft.notes.get("prompts", "")),
+        _noted(f"prompts: {flow(sources)}", draft.notes.get("prompts", "")),
         _noted(
             f"completions: {flow(steps)}", "" if job.reward else "for the evaluation alone" if not job.steps else ""
         ),

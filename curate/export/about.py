@@ -1,8 +1,11 @@
 """What is known of an export when its rows are written: what its further files and its card are made of."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from curate.export.arrow_schema import Type
 
 
 @dataclass
@@ -22,6 +25,7 @@ class About:
         lost: What rows lost in this format, with the number of rows.
         left_out: Why rows were left out, with the number of rows.
         notes: What else a reader should know.
+        types: The types of the columns, where the card says them as the files do not.
     """
 
     name: str
@@ -36,6 +40,7 @@ class About:
     lost: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    types: Mapping[str, Type] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:

@@ -51,6 +51,18 @@ def _feature(kind: Type) -> dict[str, Any]:
     return {"_type": "Json"} if kind == JSON else {"dtype": kind, "_type": "Value"}
 
 
+def card_features(columns: Mapping[str, Type]) -> list[dict[str, Any]]:
+    """Return the columns as ``datasets`` reads its features in the YAML of a card."""
+    return [{"name": name, **_card_feature(kind)} for name, kind in columns.items()]
+
+
+def _card_feature(kind: Type) -> dict[str, Any]:
+    if isinstance(kind, list):
+        (key, value), *_ = _card_feature(kind[0]).items()
+        return {"list": value if key == "dtype" else {key: value}}
+    return {"struct": card_features(kind)} if isinstance(kind, Mapping) else {"dtype": kind}
+
+
 def arrow_table(rows: list[dict[str, Any]], schema: "pa.Schema") -> "pa.Table":
     """Return rows as a table; values of the type JSON are its text."""
     import pyarrow as pa

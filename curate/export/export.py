@@ -23,11 +23,12 @@ from curate.export.sinks import parquet
 from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, nearest, short_repr
 from schemas.exported import HASH, SIDES, content_hash
 from schemas.json_text import parse
 from schemas.version import VERSION
 
+FIRST = "stand first that were further down: they have keys that no row before has, and readers look there for keys"
 HIDDEN = ("dataset", "split")  # columns that say nothing in an export: files are by split
 
 
@@ -102,7 +103,7 @@ def export_dataset(
     """
     check_folder(folder, store.path)
     if format not in format_names():
-        raise unknown("export format", format, format_names())
+        raise UserError(f"no export format {short_repr(format)}{nearest(format.lower(), format_names())}")
     if not refused and format != "hub":
         raise UserError(f"--no-refused: only the format hub has refused rows beside the others; {format} has none")
     module = importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
@@ -155,6 +156,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
         if writing is None:
             about.columns = [name for name in frame.columns if name not in empty] + [HASH]
             columns = module.columns(found.kind, about.columns, about.form) if hasattr(module, "columns") else {}
+            about.types = columns if module.SINK == "jsonl" else {}
             splits = found.stage.read(found.table, ["split"])["split"].fill_null("train")
             ordered = sorted(splits.unique(maintain_order=True), key=lambda split: split != "train")
             writing = _Writing(folder, module, about, columns, split_names(ordered))
@@ -178,6 +180,8 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
         about.notes.append(f"no row is in the split 'train': what trains on this trains on {about.train_split!r}")
     renamed = [f"{old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
     about.notes += [f"the split {', '.join(renamed)}"] if renamed else []
+    moved = sum(getattr(sink, "moved", 0) for sink in writing.sinks.values())
+    about.notes += [f"{moved:,} rows {FIRST}"] if moved else []
 
 
 def _all_simple(store: Store, found: Found, module: ModuleType) -> bool:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from pathlib import Path
 
+from curate.export.written import read_record
 from schemas.errors import UserError, short_repr
 
 LONGEST = 96  # bytes of a split's name; a file's name may have 255, and more is added to it
@@ -39,13 +40,23 @@ def _plain_name(split: str) -> str:
 
 
 def check_folder(folder: Path, store: Path | None) -> None:
-    """Raise ``UserError`` where a folder's name has control characters, or it would be in a store or hold one."""
+    """Raise ``UserError`` where a folder cannot be the target of an export.
+
+    Its name has control characters, it would be in a store or hold one, or be in another export, or it is a link to
+    nothing.
+    """
     if not str(folder).isprintable() or folder.absolute().name in ("", ".."):
         raise UserError(f"{short_repr(str(folder))}: expected the name of a folder, without control characters")
     try:
         whole = folder.resolve()
     except (RuntimeError, OSError):  # RuntimeError: links that lead in a circle
         raise UserError(f"{folder}: leads nowhere: its links go in a circle, or cannot be read") from None
+    if folder.is_symlink() and not folder.exists():
+        there = short_repr(str(folder.readlink()))
+        raise UserError(f"{folder}: is a link to {there}, which is not there; remove it, or name a folder")
+    around = next((one for one in whole.parents if read_record(one) is not None), None)
+    if around is not None:
+        raise UserError(f"{folder}: is in {around}, which is an export already; name a folder elsewhere")
     if store is not None and (whole.is_relative_to(store) or store.is_relative_to(whole)):
         raise UserError(f"{folder}: is in the store {store}, or holds it; name a folder elsewhere")
 

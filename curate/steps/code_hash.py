@@ -17,14 +17,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from curate.steps.current_folder import current_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES, SHOWN = ("schemas", "curate", "train"), "train.reports"  # the command line and reports change no row
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-IMPORTS = (ast.Import, ast.ImportFrom)
+FUNCTIONS, BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef), (ast.If, ast.For, ast.While, ast.With, ast.Try)
+IMPORTS, ANNOTATIONS = (ast.Import, ast.ImportFrom), ("annotation", "returns")
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 IGNORED = ("type_comment", "type_params", "kind", "ctx")  # fields that change nothing
-ANNOTATIONS = ("annotation", "returns")
-BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 EFFECTS = ""  # the name under which a module's statements that bind nothing are found: importing it runs them
 
 
@@ -284,7 +284,7 @@ def _find(file: Path, name: str) -> tuple[Definition, ...]:
 def _file(dotted: str) -> Path | None:
     """Return the file of a module of ours, or of the user's own; None for a library's and for what is no module."""
     top = dotted.partition(".")[0]
-    folder = ROOT if top in PACKAGES else Path.cwd()
+    folder = ROOT if top in PACKAGES else current_folder()
     if f"{dotted}.".startswith(f"{SHOWN}.") or (top not in PACKAGES and not _is_users(top)):
         return None
     path = folder.joinpath(*dotted.split("."))
@@ -293,8 +293,8 @@ def _file(dotted: str) -> Path | None:
 
 def _is_users(top: str) -> bool:
     """Whether a top-level name is a module or a folder of the current folder, and not hidden by a library's."""
-    loaded = sys.modules.get(top)
+    loaded, here = sys.modules.get(top), current_folder()
     places = [getattr(loaded, "__file__", None) or "", *getattr(loaded, "__path__", ())]
     if loaded is not None:
-        return any(place.startswith(f"{Path.cwd()}/") for place in places)
-    return top not in sys.stdlib_module_names and any((Path.cwd() / name).exists() for name in (top, f"{top}.py"))
+        return any(place.startswith(f"{here}/") for place in places)
+    return top not in sys.stdlib_module_names and any((here / name).exists() for name in (top, f"{top}.py"))

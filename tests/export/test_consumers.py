@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.exporting import SFT, TOOLS, exported
+from curate.export.export import export_dataset
+from tests.exporting import SFT, TOOLS, exported, of_kind, stored
 
 pytestmark = pytest.mark.slow  # loads datasets, TRL and a tiny model
 
@@ -102,3 +103,50 @@ def make_trainer(kind, model, arguments, rows):
                                train_dataset=rows)  # fmt: skip
     trainer = {"sft": trl.SFTTrainer, "preference": trl.DPOTrainer}.get(kind) or kto.KTOTrainer
     return trainer(model, args=arguments, train_dataset=rows)
+
+
+LINES = ("jsonl", "openai", "axolotl", "ms-swift")
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory):
+    """A store with more than 10 MB of plain rows, and behind them one that has all other keys."""
+    plain = [{"prompt": f"Name river {i}.", "completion": f"{i} " + "Po " * 4_000} for i in range(900)]
+    return of_kind(tmp_path_factory.mktemp("late"), "sft", [*plain, *SFT[1:], {**SFT[0], "metadata": {"b": "c"}}])
+
+
+@pytest.mark.parametrize("format", LINES)
+def test_a_key_behind_the_first_10_mb_is_kept(tmp_path, late, format):
+    import datasets
+
+    done = export_dataset(late, "d", tmp_path / "out", format=format)
+    file = tmp_path / "out/data/train.jsonl"
+    assert file.stat().st_size > 10_600_000 and any("stand first" in note for note in done.about.notes)
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    for loaded in (
+        datasets.load_dataset(str(tmp_path / "out"), split="train"),
+        datasets.load_dataset("json", data_files=str(file), split="train"),  # as axolotl and ms-swift do
+    ):
+        assert loaded.num_rows == len(lines) == 904
+        (row,) = (row for row in loaded if "Weather in Beijing?" in str(row))
+        (line,) = (line for line in lines if "Weather in Beijing?" in str(line))
+        assert without_nulls(row) == without_nulls(line)
+
+
+def without_nulls(row):
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize("format", LINES)
+def test_a_key_of_the_test_split_alone_is_kept(tmp_path, format):
+    """``datasets`` takes the keys of all splits from the first, where the card names none."""
+    import datasets
+
+    rows: list[Any] = [
+        {"prompt": f"River {i}?", "completion": "The Po.", "metadata": {"use": "train"}} for i in range(3)
+    ]
+    rows += [{**SFT[3], "metadata": {"use": "test", "more": 1}}]
+    dataset = "{type: sft}\nsplit: {test: \"metadata ->> 'use' = 'test'\"}"
+    export_dataset(stored(tmp_path / "s", rows, dataset), "d", tmp_path / "out", format=format)
+    loaded = datasets.load_dataset(str(tmp_path / "out"))
+    assert (loaded["train"].num_rows, loaded["test"].num_rows) == (3, 1) and "北京" in str(loaded["test"][0])

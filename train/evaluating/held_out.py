@@ -55,7 +55,9 @@ def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | Non
 def _more_held_out(recipe: Recipe) -> str:
     """Return what gives an evaluation rows: a split, or a larger one where it leaves none of the few rows."""
     if recipe.splits:
-        return f"'split' ({', '.join(recipe.splits)}) took none of them; give it a larger part, such as {{test: 0.5}}"
+        more = "give it a larger part, such as {test: 0.5}"
+        limited = f", or more than the first {recipe.limit} rows of each source (--limit)" if recipe.limit else ""
+        return f"'split' ({', '.join(recipe.splits)}) took none of them; {more}{limited}"
     return "add a 'split', such as {test: 0.1}"
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from curate.algorithms.text.language import detect
 from curate.export.about import About
+from curate.export.arrow_schema import card_features
 from curate.export.facts import Found
 from curate.export.licences import hub_licences
 from curate.storage.dataset_rows import first_prompts
@@ -46,7 +47,11 @@ def card_head(found: Found, about: About, refused: int) -> str:
         "tags": tags,
     }
     configs = _configs(about, refused)
-    return f"---\n{yaml_text(head | ({'configs': configs} if configs else {}), width=1000)}---\n"
+    head |= {"configs": configs} if configs else {}
+    # JSON Lines have no types of their own: what is named here is not guessed of the first rows.
+    typed = {"config_name": "default", "features": card_features(about.types)}
+    head |= {"dataset_info": [typed]} if about.types else {}
+    return f"---\n{yaml_text(head, width=1000)}---\n"
 
 
 def _steps(found: Found) -> list[Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from curate.export.about import About
+from curate.export.arrow_schema import FLAG, JSON, JSONS, TEXT
 from curate.export.turns import (
     FURTHER,
     SEVERAL,
@@ -22,6 +23,14 @@ SINK = "jsonl"
 HOLDS = ("row_id", "prompt", "completion", "chosen", "rejected", "tools", "label")
 MARK = ("train", False)
 CALLS, NOT_PLAIN = "a tool call, of which axolotl's DPO keeps the text only", "not one question and one text"
+
+
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
+    """Return the types of the columns, for the card."""
+    if kind == "unpaired":
+        return {"system": TEXT, "prompt": TEXT, "completion": TEXT, "label": FLAG, "row_id": TEXT}
+    more = {"tools": TEXT} if "tools" in names else {}
+    return {"messages": JSONS, **({"chosen": JSON, "rejected": JSON} if kind == "preference" else more), "row_id": TEXT}
 
 
 def row(kind: str, one: dict[str, Any], form: bool = False) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

@@ -7,10 +7,15 @@ import msgspec
 
 from curate.export.about import About
 from curate.export.formats._columns import KINDS as KINDS  # the types that it holds
-from curate.export.formats._columns import MAPPINGS, TURNS
+from curate.export.formats._columns import MAPPINGS, TURNS, typed
 
 SINK = "jsonl"
 _JSON = frozenset((*TURNS, *MAPPINGS))
+
+
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
+    """Return the types of the columns, for the card."""
+    return typed(names)
 
 
 def row(kind: str, one: dict[str, Any], form: bool = False) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

@@ -4,6 +4,7 @@ import shlex
 from typing import Any
 
 from curate.export.about import About
+from curate.export.arrow_schema import FLAG, JSONS, TEXT
 from curate.export.turns import SEVERAL, open_ai_turns, turns_of
 
 KINDS = ("sft", "preference", "unpaired", "prompt")
@@ -13,6 +14,13 @@ HOLDS = (
 )  # fmt: skip
 MARK = ("loss", False)
 CALLS = "a worse answer that calls tools"
+
+
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
+    """Return the types of the columns, for the card."""
+    more = {"preference": {"rejected_response": TEXT}, "unpaired": {"label": FLAG}, "prompt": {"solution": TEXT}}
+    kept = {name: TEXT for name in ("tools", "ground_truth", "metadata") if name in names}
+    return {"messages": JSONS, **kept, **more.get(kind, {}), "row_id": TEXT}
 
 
 def row(kind: str, one: dict[str, Any], form: bool = False) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from curate.export.about import About
+from curate.export.arrow_schema import JSON, JSONS
 from curate.export.formats.hub import quoted
 from curate.export.turns import SEVERAL, Turn, open_ai_turns, turns_of
 
@@ -12,6 +13,13 @@ SINK = "jsonl"
 HOLDS = ("prompt", "completion", "chosen", "rejected", "tools")
 MARK = ("weight", 0)
 NO_ID = "a tool call without an id"
+
+
+def columns(kind: str, names: list[str], form: bool = False) -> dict[str, Any]:
+    """Return the types of the columns, for the card."""
+    if kind == "sft":
+        return {"messages": JSONS, **({"tools": JSONS} if "tools" in names else {})}
+    return {"input": JSON, "preferred_output": JSONS, "non_preferred_output": JSONS}
 
 
 def row(kind: str, one: dict[str, Any], form: bool = False) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

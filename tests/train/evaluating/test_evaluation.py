@@ -116,3 +116,10 @@ def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own:
     with pytest.raises(UserError) as error:
         plan_evaluation(recipe_with(tmp_path, SECTIONS), store, datasets, models)
     assert message in str(error.value)
+
+
+def test_a_split_that_a_limit_leaves_empty_names_the_limit(tmp_path: Path, store: Store, own: None):
+    datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(4, held_out=0))}
+    recipe = recipe_with(tmp_path, SECTIONS).model_copy(update={"limit": 4})
+    with pytest.raises(UserError, match=r"or more than the first 4 rows of each source \(--limit\)"):
+        plan_evaluation(recipe, store, datasets, MODELS)

@@ -229,9 +229,13 @@ def test_an_empty_folder_stays_itself(tmp_path, lively):
     export_model(str(lively), tmp_path / "link", check=0)
     assert folder.stat().st_ino == before and (tmp_path / "link").is_symlink()
     assert (folder / "config.json").is_file() and [file.name for file in folder.glob(".*")] == [".gristmill.json"]
+
+
+def test_a_link_to_nothing_is_no_target(tmp_path, lively):
     (tmp_path / "ahead").symlink_to("made")
-    export_model(str(lively), tmp_path / "ahead", check=0)
-    assert (tmp_path / "made" / "config.json").is_file()
+    with pytest.raises(UserError, match="ahead: is a link to 'made', which is not there"):
+        export_model(str(lively), tmp_path / "ahead", check=0)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path, lively, monkeypatch):
