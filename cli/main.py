@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train
+from cli import agree, compare, completion, diff, doctor, export, export_model, node, query, run, train
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
@@ -25,7 +25,7 @@ from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
 # The modules of the commands.
-MODULES = (run, train, compare, chat, export_model, query, report, view, diff, agree, export, doctor, completion)
+MODULES = (run, train, node, compare, chat, export_model, query, report, view, diff, agree, export, doctor, completion)
 EXPORTS = (["export"], ["export-model"])  # what they write is whole, or not there
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
@@ -124,6 +124,8 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] in (["chat"], ["view"]):
         return "stopped"
+    if arguments[:1] == ["node"]:
+        return "stopped; 'gristmill train', run again on the first machine, goes on with the training"
     if arguments[:1] == ["init"]:
         return "stopped; nothing was written: run the same command again"
     if arguments[:1] in EXPORTS:
