@@ -133,14 +133,13 @@ def code_of_job(file: Path) -> list[str]:
 def _own_text(file: Path) -> str:
     """Return the text of a file that this user alone may write, in a folder that this user alone may write."""
     try:
-        number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        opened = open(number, encoding="utf-8", errors="replace")
+        opened = open(file, encoding="utf-8", errors="replace", opener=_no_link)
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read: {error.strerror}; expected a launch file of 'gristmill train'"
         ) from None
     with opened:
-        facts = os.fstat(number)
+        facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise UserError(f"{file}: no file; expected a launch file of 'gristmill train'")
         _check_own(facts, file, 0o077)
@@ -149,6 +148,10 @@ def _own_text(file: Path) -> str:
     if len(text) > LARGEST:
         raise UserError(f"{file}: larger than {LARGEST:,} characters; expected a launch file of 'gristmill train'")
     return text
+
+
+def _no_link(file: str, flags: int) -> int:
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _check_own(facts: os.stat_result, what: Path, others: int) -> None:

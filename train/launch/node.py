@@ -74,10 +74,12 @@ def _until_over(connection: Connection, content: LaunchFile, launcher: Any) -> d
             if not told and launcher.poll() not in (None, 0):
                 told = True
                 with suppress(OSError):
-                    send(connection, "ended", why=f"its launcher ended with the code {launcher.returncode}")
+                    send(
+                        connection, "ended", why=f"its launcher ended with the code {launcher.returncode}", crashed=True
+                    )
     except KeyboardInterrupt:
         with suppress(OSError):  # said before the processes are ended, so that the first machine knows why they are
-            send(connection, "ended", why="'gristmill node' was stopped there")
+            send(connection, "ended", why="'gristmill node' was stopped there", crashed=False)
         raise
     return _heard(connection, content)[1]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import OneLine, Stopped, Terminated, UserError, printable
 from schemas.version import VERSION
@@ -23,6 +23,14 @@ LONGEST_LINE = 1000  # characters of an error that is told to another machine
 CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UserError, 2), (Stopped, 3), (Terminated, 143), (KeyboardInterrupt, 130),
 )  # fmt: skip
+
+
+class Parting(NamedTuple):
+    """Why a machine's ``gristmill node`` ends: its number, a line, and whether what its launcher printed says more."""
+
+    machine: int
+    line: str
+    crashed: bool
 
 
 @dataclass
@@ -76,23 +84,24 @@ class Nodes:
                 if one is self.door.news:
                     self._welcome(self.door.take())
                 elif isinstance(one, Connection):
-                    machine, line = self.last_words(one)
-                    self._say(f"{line}; run there again:  {self.commands[machine]}")
+                    gone = self.last_words(one)
+                    self._say(f"{gone.line}; run there again:  {self.commands[gone.machine]}")
         for connection in self.present:
             with suppress(OSError):  # one that has ended is noticed as the training goes on
                 send(connection, "start")
 
-    def last_words(self, connection: Connection) -> tuple[int, str]:
-        """Return a machine's number and why its ``gristmill node`` ends, which says so or has ended without a word."""
-        machine = self.present.pop(connection)
+    def last_words(self, connection: Connection) -> Parting:
+        """Return why a machine's ``gristmill node`` ends, which says so or has ended without a word."""
+        machine, crashed = self.present.pop(connection), False
         try:
             _, fields, _ = receive(connection)
             why = printable(str(fields["why"]))[:LONGEST_LINE]
+            crashed = fields["crashed"] is True
             self.ending.append(connection)
         except (EOFError, OSError, ValueError, LookupError, TypeError):
             why = "'gristmill node' ended without a word, as one does that is killed, or the network is gone"
             connection.close()
-        return machine, f"{self.called(machine)}: {why}"
+        return Parting(machine, f"{self.called(machine)}: {why}", crashed)
 
     def tell_end(self, error: BaseException | None) -> None:
         """Tell every machine that the training is over, and how it ended."""

@@ -31,14 +31,14 @@ LOST_CONTACT = re.compile(r"gloo|NCCL|Connection (closed|reset) by peer|Broken p
 class Failure:
     """A process that failed: its rank, its error (of no kind where it ended without a word), and a line on it.
 
-    Where it is a further machine's ``gristmill node``, ``rank`` is None and ``machine`` its number.
+    Where it is a further machine's ``gristmill node``, ``rank`` is None and ``log`` the file that says more, if any.
     """
 
     rank: int | None
     kind: str
     line: str
     known: bool
-    machine: int = 0
+    log: str = ""
 
     @property
     def order(self) -> int:
@@ -152,9 +152,10 @@ class Processes:
 
     def _take_node(self, nodes: Nodes, connection: Any) -> None:
         """Take what a further machine's ``gristmill node`` says: it ends before the training does."""
-        machine, line = nodes.last_words(connection)
+        gone = nodes.last_words(connection)
         if len(self.done) < self.count:
-            self.failures.append(Failure(None, "", line, known=False, machine=machine))
+            log = log_of(gone.machine) if gone.crashed else ""
+            self.failures.append(Failure(None, "", gone.line, known=False, log=log))
 
     def _score(self) -> None:
         """Score the answers that are waiting: those of all processes together, as one process would.
@@ -190,7 +191,7 @@ class Processes:
         if first.known:
             return KNOWN.get(first.kind, Failed)(first.line)
         if first.rank is None:
-            return self._crash(first.line, log_of(first.machine))
+            return self._crash(first.line, first.log) if first.log else Failed(f"train.{self.job.name}: {first.line}")
         on = f" ({self.nodes.machine_of(first.rank)})" if self.nodes else ""
         return self._crash(f"process {first.rank + 1} of {self.count}{on} {first.line}", f"process-{first.rank}.log")
 
