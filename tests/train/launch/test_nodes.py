@@ -49,14 +49,14 @@ class Operator(Progress):
             one.join()
 
 
-def machines(store: Path, operator: Operator, count: int = 2):
+def machines(store: Path, operator: Operator, count: int = 2, address: str | None = "127.0.0.1"):
     """The further machines of a training whose launch files are in a store."""
     files = store / "work" / "abc" / "launch"
     files.mkdir(parents=True, mode=0o700)
     job = replace(JOB, progress=operator, settings={})
     write_job(job, files)
     config = {"distributed_type": "MULTI_GPU", "num_machines": count, "num_processes": count, "machine_rank": 0}
-    config |= {"main_process_ip": "127.0.0.1", "main_process_port": 29500}
+    config |= {"main_process_ip": address, "main_process_port": 29500}
     return further_machines(job, config, files, store / "model", cpu=True)
 
 
@@ -237,3 +237,10 @@ def test_a_process_elsewhere_is_not_signalled_by_its_pid(tmp_path: Path):
     operator.join()
     bystander.communicate(b"\n")
     assert bystander.returncode == 0
+
+
+def test_a_name_that_only_this_machine_reaches_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+    context = machines(tmp_path, Operator(lambda file: None), address=None)
+    with pytest.raises(UserError, match=r"this machine's name, localhost, is 127.0.0.1 here, which no other"), context:
+        pass
