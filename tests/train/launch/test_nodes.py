@@ -55,7 +55,12 @@ def machines(store: Path, operator: Operator, count: int = 2, address: str | Non
     files.mkdir(parents=True, mode=0o700)
     job = replace(JOB, progress=operator, settings={})
     write_job(job, files)
-    config = {"distributed_type": "MULTI_GPU", "num_machines": count, "num_processes": count, "machine_rank": 0}
+    config: dict[str, Any] = {
+        "distributed_type": "MULTI_GPU",
+        "num_machines": count,
+        "num_processes": count,
+        "machine_rank": 0,
+    }
     config |= {"main_process_ip": address, "main_process_port": 29500}
     return further_machines(job, config, files, store / "model", cpu=True)
 
