@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, completion, diff, doctor, export, export_model, query, run, train, worker
+from cli import agree, compare, completion, diff, doctor, export, export_model, node, query, run, train, worker
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
@@ -31,6 +31,7 @@ MODULES = (
     run,
     worker,
     train,
+    node,
     compare,
     chat,
     export_model,
@@ -140,6 +141,8 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] in (["chat"], ["view"]):
         return "stopped"
+    if arguments[:1] == ["node"]:
+        return "stopped; 'gristmill train', run again on the first machine, goes on with the training"
     if arguments[:1] == ["init"]:
         return "stopped; nothing was written: run the same command again"
     if arguments[:1] in EXPORTS:

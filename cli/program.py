@@ -12,7 +12,7 @@ COMMAND = re.compile(r"(?<![\w./-])(?<!\]' )gristmill (?=(--?[a-z]|[a-z]+(-[a-z]
 TOPICS = {
     "Start": ("demo", "init", "check", "steps"),
     "Data": ("run", "worker", "report", "view", "sql", "show", "why", "diff", "agree", "export"),
-    "Models": ("train", "evaluate", "compare", "chat", "export-model"),
+    "Models": ("train", "node", "evaluate", "compare", "chat", "export-model"),
     "The store and the shell": ("doctor", "completion"),
 }
 COMMANDS = tuple(name for topic in TOPICS.values() for name in topic)

@@ -113,12 +113,18 @@ class Launch(Strict):
     """The processes of a training.
 
     Attributes:
-        processes: How many there are; each takes ``per_device_train_batch_size`` rows of a batch.
+        processes: How many there are in all; each takes ``per_device_train_batch_size`` rows of a batch.
         config: A configuration of ``accelerate``: a file, or the name of one of TRL's presets, such as ``fsdp2``.
+        machines: How many machines they are on, as many on each.
+        address: The name or IPv4 address that the other machines reach the first one by.
+        port: The first machine's port for torch's own connections.
     """
 
     processes: int | None = Field(default=None, ge=1, le=1024)
     config: str | None = None
+    machines: int | None = Field(default=None, ge=1, le=256)
+    address: str | None = Field(default=None, max_length=253)
+    port: int | None = Field(default=None, ge=1, le=65535)
 
 
 class Training(Open):

@@ -9,6 +9,7 @@ from schemas.recipe import Recipe, Training
 from train.answer_scorers import AnswerScorer
 from train.finding.dotted_trainer import is_dotted
 from train.launch.accelerate_config import accelerate_config
+from train.launch.machines import placeless
 from train.options.best_model import effective_settings
 from train.options.options import lora_options
 from train.options.reporting import REPORTING
@@ -27,7 +28,7 @@ def key_of_choices(
         "early_stopping": training.early_stopping and training.early_stopping.model_dump(),
         "quantize": training.quantize,
         "merge": training.merge or None,
-        "launch": accelerate_config(recipe, training, "train"),  # what a file says, not its name
+        "launch": placeless(accelerate_config(recipe, training, "train")),  # what a file says, not its name
         "truths": _truths(training) if rewards else None,
         "unshown": training.unshown if training.unshown != "refuse" else None,
         "trl": importlib.metadata.version("trl") if is_dotted(training.trainer) else None,  # its code is TRL's

@@ -126,6 +126,9 @@ def _of_trainings(recipe: Recipe) -> Iterator[Effect]:
         yield from (Effect(SENDS, text) for text in _sending(name, training))
         if training.launch is not None and training.launch.config and _is_path(training.launch.config):
             yield _file(training.launch.config, recipe.path.parent)
+        if training.launch is not None and (training.launch.machines or 1) > 1:
+            others = "another machine" if training.launch.machines == 2 else "other machines"
+            yield Effect(SENDS, f"the answers and gradients of train.{name} to {others} that you start, not encrypted")
 
 
 def _sending(name: str, training: Training) -> Iterator[str]:

@@ -29,7 +29,8 @@ completions:
 datasets:
   sft: {type: sft, select: best_of_n, by: code}
 train:
-  t: {trainer: sft, dataset: sft, model: student, report_to: [wandb], push_to_hub: true, launch: {processes: 2}}
+  t: {trainer: sft, dataset: sft, model: student, report_to: [wandb], push_to_hub: true,
+      launch: {machines: 2, processes: 2}}
   quiet: {trainer: sft, dataset: sft, model: student, report_to: none}
 evaluate: {models: [student], dataset: sft, by: [code], retention: {texts: /data/texts.jsonl}, benchmark: [gsm8k]}
 """
@@ -91,6 +92,7 @@ def test_what_is_sent_and_to_whom(found):
         "the prompts of models.several to host.example",
         "the figures of train.t to wandb",
         "the model of train.t to the hub (refused)",
+        "the answers and gradients of train.t to another machine that you start, not encrypted",
     ]
 
 

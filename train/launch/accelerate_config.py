@@ -8,9 +8,10 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import UserError, needs_extra, unknown
+from schemas.errors import UserError, kind_of, needs_extra, unknown
 from schemas.recipe import Recipe, Training
 from schemas.yaml_file import parse, plain_values
+from train.launch.machines import with_machines
 
 LARGEST = 1 << 20  # bytes of a configuration
 MOST = 1024  # processes
@@ -18,8 +19,17 @@ PLAIN = {"distributed_type": "MULTI_GPU", "mixed_precision": "no"}  # processes 
 SHARED = ("FSDP", "DEEPSPEED")  # the types of training that may share out the weights
 ONE_MODEL_EACH = ("NO", "MULTI_CPU", "MULTI_GPU", "MULTI_NPU", "MULTI_XPU", "MULTI_HPU", "MULTI_MLU", "MULTI_MUSA")
 TYPES = (*ONE_MODEL_EACH, *SHARED)
-OTHER_MACHINES = ("mpirun_config", "tpu_name", "tpu_vm", "commands", "command_file", "main_process_ip")
+ELSEWHERE = ("mpirun_config", "tpu_name", "tpu_vm", "commands", "command_file", "megatron_lm_config")
 RENAMED = ("fp16", "dynamo_backend")  # keys of older versions, which accelerate still reads
+# How the keys of a part may begin: accelerate takes any others for options of its launcher.
+PARTS = {
+    "fsdp_config": ("",),  # accelerate gives all of these three their prefix
+    "fp8_config": ("",),
+    "dynamo_config": ("",),
+    "deepspeed_config": ("deepspeed_", "zero_", "zero3_", "offload_", "gradient_"),
+    "parallelism_config": ("parallelism_config_",),
+}
+OF_A_LAUNCHER = ("deepspeed_hostfile", "deepspeed_inclusion_filter", "deepspeed_exclusion_filter")
 
 
 def accelerate_config(recipe: Recipe, training: Training, where: str) -> dict[str, Any] | None:
@@ -31,7 +41,7 @@ def accelerate_config(recipe: Recipe, training: Training, where: str) -> dict[st
         where: Its place in the recipe, for errors.
 
     Raises:
-        UserError: The configuration cannot be read, or is not one for this machine.
+        UserError: The configuration cannot be read, or is not one that gristmill starts.
     """
     launch = training.launch
     if launch is None:
@@ -39,18 +49,20 @@ def accelerate_config(recipe: Recipe, training: Training, where: str) -> dict[st
     where = f"{where}: launch"
     if launch.processes is None and launch.config is None:
         raise UserError(f"{where}: expected processes or config, such as launch: {{processes: 2}}")
-    if launch.config is None:
-        found: dict[str, Any] = dict(PLAIN)
-        if launch.processes == 1:
-            return None
-    else:
+    found: dict[str, Any] = dict(PLAIN)
+    if launch.config is not None:
         found = _read(launch.config, recipe.path.parent, f"{where}: config")
-    if training.trainer == "ppo":
-        raise UserError(f"{where}: ppo trains its critic in one process; remove launch, or train with grpo or rloo")
-    found |= {"num_processes": launch.processes or found.get("num_processes"), "num_machines": 1, "machine_rank": 0}
-    count = found["num_processes"]
+    count = launch.processes or found.get("num_processes")
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST:
         raise UserError(f"{where}: expected processes: a number from 1 to {MOST:,}, found {count!r:.40}")
+    found |= {"num_processes": count}
+    found = with_machines(
+        found, launch, is_file=launch.config is not None and launch.config not in presets(), where=where
+    )
+    if launch.config is None and count == 1:
+        return None
+    if training.trainer == "ppo":
+        raise UserError(f"{where}: ppo trains its critic in one process; remove launch, or train with grpo or rloo")
     return {"compute_environment": "LOCAL_MACHINE"} | found
 
 
@@ -85,29 +97,53 @@ def _read(named: str, folder: Path, where: str) -> dict[str, Any]:
         raise UserError(f"{where}: {said}") from None
     if not isinstance(found, dict):
         raise UserError(f"{where}: {named}: expected a configuration of accelerate, as 'accelerate config' writes it")
-    _check(found, named, where)
+    check_config(found, named, where)
     return found
 
 
-def _check(found: dict[str, Any], named: str, where: str) -> None:
-    """Check the keys of a configuration, and that it is one for this machine alone."""
-    for key in found:
-        if key not in (known := _keys()):
+def check_config(found: dict[str, Any], named: str, where: str) -> None:
+    """Check the keys of a configuration, and that it starts nothing by other means than torch's.
+
+    Args:
+        found: The configuration.
+        named: What the user calls it.
+        where: The place that names it.
+
+    Raises:
+        UserError: It has a key that accelerate does not have, or one that gristmill does not pass on.
+    """
+    known = _keys()
+    for key, value in found.items():
+        if key not in known:
             raise unknown(f"key of accelerate in {named} called", key, known, where)
+        if isinstance(value, dict) and key not in (*PARTS, *ELSEWHERE):
+            raise UserError(f"{where}: {named}: {key}: expected text or a number, found a mapping")
     if found.get("compute_environment", "LOCAL_MACHINE") != "LOCAL_MACHINE":
         raise UserError(f"{where}: {named}: expected compute_environment: LOCAL_MACHINE")
-    machines = found.get("num_machines", 1)
-    if machines != 1 or any(found.get(key) for key in OTHER_MACHINES):
-        key = "num_machines" if machines != 1 else next(key for key in OTHER_MACHINES if found.get(key))
+    elsewhere = next((key for key in ELSEWHERE if found.get(key)), None)
+    if elsewhere is not None:
         raise UserError(
-            f"{where}: {named}: {key}: a training has all its processes on this machine; 'gristmill export' writes the "
-            f"rows for a script of your own on several"
+            f"{where}: {named}: {elsewhere}: gristmill starts the processes itself, on each machine by accelerate's "
+            f"launcher for GPUs; remove the key"
         )
+    for part, beginnings in PARTS.items():
+        _check_part(found.get(part), part, beginnings, f"{where}: {named}")
     kind = found.get("distributed_type")
     if kind not in TYPES:
         raise unknown(f"distributed_type in {named} called", str(kind), TYPES, where)
     if kind == "DEEPSPEED" and importlib.util.find_spec("deepspeed") is None:
         raise UserError(f"{where}: {named}: needs the package deepspeed; install it with: pip install deepspeed")
+
+
+def _check_part(held: Any, part: str, beginnings: tuple[str, ...], where: str) -> None:
+    """Check that a part of a configuration has keys of this part only."""
+    if held is None:
+        return
+    if not isinstance(held, dict):
+        raise UserError(f"{where}: {part}: expected a mapping, found {kind_of(held)}")
+    for key in held:
+        if not isinstance(key, str) or not key.startswith(beginnings) or key in OF_A_LAUNCHER:
+            raise UserError(f"{where}: {part}: {key!r:.60} is no option of it that gristmill passes on")
 
 
 def _keys() -> list[str]:

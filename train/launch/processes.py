@@ -17,7 +17,8 @@ from schemas.progress import StageWarning
 from train.finding.dotted_trainer import is_dotted
 from train.job import Outcome, TrainingJob
 from train.launch.channel import Tables, accept, receive, send
-from train.launch.launcher import LOG
+from train.launch.launcher import LOG, log_of
+from train.launch.nodes import Nodes
 
 SHOWN = 12  # lines of a failed process's output
 QUIET = 0.5  # seconds without news, after which no other process is known to have failed first
@@ -28,12 +29,16 @@ LOST_CONTACT = re.compile(r"gloo|NCCL|Connection (closed|reset) by peer|Broken p
 
 @dataclass(frozen=True)
 class Failure:
-    """A process that failed: its rank, its error (of no kind where it ended without a word), and a line on it."""
+    """A process that failed: its rank, its error (of no kind where it ended without a word), and a line on it.
 
-    rank: int
+    Where it is a further machine's ``gristmill node``, ``rank`` is None and ``log`` the file that says more, if any.
+    """
+
+    rank: int | None
     kind: str
     line: str
     known: bool
+    log: str = ""
 
     @property
     def order(self) -> int:
@@ -48,9 +53,10 @@ class Processes:
     Attributes:
         job: The training.
         count: How many processes there are.
-        listener: Where they connect to.
+        listener: Where those of this machine connect to.
         launcher: The process that starts them.
         folder: The folder of their logs.
+        nodes: The further machines, if there are some.
     """
 
     job: TrainingJob
@@ -58,8 +64,10 @@ class Processes:
     listener: socket.socket
     launcher: Any
     folder: Path
+    nodes: Nodes | None = None
     ranks: dict[Connection, int | None] = field(default_factory=dict)
-    pids: dict[int, int] = field(default_factory=dict)  # of those that are at work, by rank
+    elsewhere: set[Connection] = field(default_factory=set)  # those of further machines
+    pids: dict[int, int] = field(default_factory=dict)  # of this machine's that are at work, by rank
     asked: dict[int, tuple[str, pl.DataFrame]] = field(default_factory=dict)  # answers to score, by rank
     failures: list[Failure] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
@@ -90,10 +98,15 @@ class Processes:
 
     def _hear(self, seconds: float) -> bool:
         """Take what the processes say within some seconds; return whether one said anything."""
-        ready = wait([self.listener, *self.ranks], timeout=seconds)
+        nodes = self.nodes
+        ready = wait([self.listener, *self.ranks, *(nodes.watched() if nodes else ())], timeout=seconds)
         for one in ready:
             if one is self.listener:
                 self.ranks[accept(self.listener)] = None
+            elif nodes and one is nodes.door.news:
+                self._admit(nodes.door.take())
+            elif nodes and one in nodes.present:
+                self._take_node(nodes, one)
             elif isinstance(one, Connection):
                 try:
                     self._take(one, *receive(one))
@@ -105,7 +118,7 @@ class Processes:
         """Take a message: of the user's progress, unless it is of another kind."""
         rank = self.ranks[connection]
         if kind == "hello":
-            self.ranks[connection], self.pids[fields["rank"]] = fields["rank"], fields["pid"]
+            self._greet(connection, fields["rank"], fields["pid"])
         elif rank is None:
             raise OSError(f"a process that did not say hello says {kind!r}")
         elif kind == "score":
@@ -120,6 +133,29 @@ class Processes:
             self.job.progress.warn(StageWarning(*fields["given"]))
         elif kind in ("begin", "advance", "end", "say", "detail", "status"):
             getattr(self.job.progress, kind)(*fields.pop("given"), **fields)
+
+    def _greet(self, connection: Connection, rank: int, pid: int) -> None:
+        """Take note of a process; of a further machine's the pid says nothing here."""
+        if connection not in self.elsewhere:
+            self.pids[rank] = pid
+        elif self.nodes is None or rank not in self.nodes.their_ranks or rank in self.ranks.values():
+            raise OSError(f"process {rank} is not another machine's, or is there twice")
+        self.ranks[connection] = rank
+
+    def _admit(self, one: Connection | str) -> None:
+        """Take in a connection of a further machine, or say which was refused."""
+        if isinstance(one, str):
+            self.job.progress.say(f"train {self.job.name}: {one}")
+        else:
+            self.ranks[one] = None
+            self.elsewhere.add(one)
+
+    def _take_node(self, nodes: Nodes, connection: Any) -> None:
+        """Take what a further machine's ``gristmill node`` says: it ends before the training does."""
+        gone = nodes.last_words(connection)
+        if len(self.done) < self.count:
+            log = log_of(gone.machine) if gone.crashed else ""
+            self.failures.append(Failure(None, "", gone.line, known=False, log=log))
 
     def _score(self) -> None:
         """Score the answers that are waiting: those of all processes together, as one process would.
@@ -154,7 +190,10 @@ class Processes:
         first = min(self.failures, key=lambda one: one.order)
         if first.known:
             return KNOWN.get(first.kind, Failed)(first.line)
-        return self._crash(f"process {first.rank + 1} of {self.count} {first.line}", f"process-{first.rank}.log")
+        if first.rank is None:
+            return self._crash(first.line, first.log) if first.log else Failed(f"train.{self.job.name}: {first.line}")
+        on = f" ({self.nodes.machine_of(first.rank)})" if self.nodes else ""
+        return self._crash(f"process {first.rank + 1} of {self.count}{on} {first.line}", f"process-{first.rank}.log")
 
     def _crash(self, what: str, log: str) -> Failed:
         """Return the error for what happened, after the last lines of a log are shown."""

@@ -9,7 +9,8 @@ from train.finding.find_trainer import find_trainer
 from train.job import Outcome, TrainingJob
 from train.launch.channel import listening
 from train.launch.job_file import write_job
-from train.launch.launcher import launched
+from train.launch.launcher import launched, on_cpu
+from train.launch.nodes import further_machines
 from train.launch.processes import Processes
 
 
@@ -30,10 +31,11 @@ def run_trainer(job: TrainingJob, folder: Path, config: dict[str, Any] | None) -
 
 def _in_processes(job: TrainingJob, folder: Path, config: dict[str, Any]) -> Outcome:
     """Train in the processes of a configuration; their logs stay in the work folder if the training fails."""
-    where, files = f"train.{job.name}", job.work_folder / "launch"
+    files = job.work_folder / "launch"
     shutil.rmtree(files, ignore_errors=True)  # of a training that was interrupted
     files.mkdir(mode=0o700)
     write_job(job, files)
-    count = config["num_processes"]
-    with listening() as listener, launched(config, files, folder, listener.getsockname(), where) as launcher:
-        return Processes(job, count, listener, launcher, files).outcome_of_all()
+    cpu = on_cpu(config, f"train.{job.name}")
+    with listening() as listener, further_machines(job, config, files, folder, cpu=cpu) as (nodes, config):
+        with launched(config, files, folder, listener.getsockname(), cpu=cpu) as launcher:
+            return Processes(job, config["num_processes"], listener, launcher, files, nodes).outcome_of_all()

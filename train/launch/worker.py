@@ -2,7 +2,7 @@
 
 It trains as the job in the folder JOB says, and the first one writes the model into the folder MODEL. What the user is
 told, and the outcome, go to the process at ADDRESS, which scores the sampled answers: the scorers' models, budgets and
-replies are there. When that process ends, this one does.
+replies are there. When that process ends, this one does. ADDRESS is a socket's path, or this machine's launch file.
 """
 
 import faulthandler
@@ -139,7 +139,7 @@ def train_job(folder: Path, model: Path, address: str) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     faulthandler.enable()
-    starter = Starter(connect(address))
+    starter = Starter(_connected(address))
     starter.tell("hello", rank=rank, pid=os.getpid())
     try:
         outcome = _train(folder, model, starter, rank)
@@ -153,6 +153,17 @@ def train_job(folder: Path, model: Path, address: str) -> None:
     facts = {"steps": outcome.steps, "metrics": outcome.metrics, "learnt": dict(outcome.learnt)} if rank == 0 else {}
     starter.over = True
     starter.tell("done", tables, **facts)
+
+
+def _connected(address: str) -> Connection:
+    """Connect to the process that started the training, on this machine or by this machine's launch file."""
+    if not address.endswith(".json"):
+        return connect(address)
+    from train.launch.door import knock
+    from train.launch.launch_file import read_launch_file
+
+    content = read_launch_file(Path(address))
+    return knock(content.address, content.channel, bytes.fromhex(content.key))
 
 
 def _train(folder: Path, model: Path, starter: Starter, rank: int) -> Outcome:

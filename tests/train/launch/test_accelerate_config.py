@@ -87,8 +87,12 @@ def test_the_content_of_a_file_is_in_the_key_not_its_name(tmp_path):
         ("{config: own.yaml}", "# " + "x" * (1 << 20), "own.yaml: larger than 1,048,576 bytes"),
         ("{config: own.yaml}", "distributed_type: XLA\n", "no distributed_type in own.yaml called 'XLA'"),
         ("{config: own.yaml}", "num_processes: 2\n", "no distributed_type in own.yaml called 'None'"),
-        ("{config: own.yaml}", "distributed_type: NO\nnum_machines: 2\n", "own.yaml: num_machines: a training has all"),
-        ("{config: own.yaml}", "distributed_type: NO\ncommands: [id]\n", "own.yaml: commands: a training has all"),
+        (
+            "{config: own.yaml}",
+            "distributed_type: NO\nnum_processes: 2\nmain_process_ip: h",
+            "is for several machines; add machines: 2",
+        ),
+        ("{config: own.yaml}", "distributed_type: NO\ncommands: [id]\n", "own.yaml: commands: gristmill starts the"),
         (
             "{config: own.yaml}",
             "distributed_type: MULTI_GPU\n",
