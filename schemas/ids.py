@@ -7,7 +7,7 @@ import msgspec
 
 # Made once: json.dumps makes a new encoder for every call that names its separators.
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode = msgspec.json.Encoder().encode
+_encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
 _as_sorted_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -24,6 +24,13 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
             pass
     framed = framed or _as_json(parts).encode("utf-8", "surrogatepass")
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
+
+
+def content_ids(prefix: str, rows: list[tuple[str | int | None, ...]]) -> list[str]:
+    """Return ``content_id(prefix, *row)`` of each row; the texts have no half of a surrogate pair."""
+    framed = _encode_lines(rows).split(b"\n")[:-1]  # a line end in a text is written as two characters
+    digits = b"".join([hashlib.sha256(one).digest() for one in framed]).hex()
+    return [f"{prefix}_{digits[at : at + 20]}" for at in range(0, len(digits), 64)]
 
 
 def fingerprint(value: object) -> str:

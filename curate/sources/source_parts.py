@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curate.sources.convert_rows import Options, Problems, convert_rows
+from curate.sources.convert_columns import NONE, convert_part, id_numbers
+from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
 from curate.sources.files.spans import BYTES, LINES_OF, ROWS, Span, span_rows, spans_of
 from curate.sources.message_tables import is_flat, joined_messages
@@ -120,9 +121,9 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
     tables, new, new_own_ids = Tables(), {}, {}
     tables.seen = ChainMap(new, shared.prompts) if shared else new
     tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
-    problems = convert_rows(rows, opened, options, tables)
+    problems, alone = convert_part(list(rows), opened, options, tables, shared.numbers if shared else NONE)
     ids, own_ids = list(new), list(new_own_ids)
-    numbers, own_numbers = _numbers(ids), _own_numbers(own_ids)
+    numbers, own_numbers = id_numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
     if shared:
         again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}
@@ -130,7 +131,7 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
         held = np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist()
         shared.own_ids.update((own_ids[place], None) for place in held)
     source = tables.source(opened.reading, again)
-    return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers]), tables.waiting)
+    return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers, alone]), tables.waiting)
 
 
 def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
@@ -175,11 +176,6 @@ def shared_numbers(parts: list[np.ndarray]) -> np.ndarray:
         return np.zeros(0, np.uint64)
     held = np.sort(np.concatenate([np.unique(part) for part in parts]))
     return np.unique(held[1:][held[1:] == held[:-1]])
-
-
-def _numbers(ids: Iterable[str]) -> np.ndarray:
-    """Return ids of ours as numbers of 64 bits; two that differ may have one number, which costs time only."""
-    return np.array([int(one[2:18], 16) for one in ids], np.uint64)
 
 
 def _own_numbers(ids: Iterable[str]) -> np.ndarray:

@@ -4,9 +4,12 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +20,8 @@ from curate.sources.files.raw_row import BOM, Raw, Reading, after, not_utf8, rea
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
+MOST_LAYOUTS = 20  # sets of keys in a block of lines that is read at once
+_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 LIST_HINT = "; a file that holds one list of rows is named .json"
 
 
@@ -57,6 +62,36 @@ def numbered_rows(
                 yield from _loose(found, reading, notes)
             is_first = False
         offset += len(raw)
+
+
+def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Reading) -> list[Raw] | None:
+    """Return the rows of a block of lines; None where a line is not just one row, or a key may be there twice.
+
+    Args:
+        block: The lines.
+        number: How many lines of the file come before.
+        path: The file.
+        file: Its name, where the source has several.
+        reading: Gets what is to be said of the lines.
+    """
+    body = block.removeprefix(BOM) if number == 0 else block
+    end = b"\r\n" if body.endswith(b"}\r\n") else b"\n"
+    between = body.count(b"}" + end + b"{")
+    if not body.startswith(b"{") or body.count(b"\n") != between + body.endswith(b"\n"):
+        return None  # else each line ends with a row and the next begins with one
+    try:
+        rows = _decode_lines(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(rows) != between + 1:
+        return None
+    keys = Counter(map(tuple, rows))
+    if len(keys) > MOST_LAYOUTS or not all(
+        body.count(_quoted(key)) == sum(count for names, count in keys.items() if key in names)
+        for key in set(chain.from_iterable(keys))
+    ):
+        return None
+    return [Raw(line, row, "", None, "", file) for line, row in enumerate(rows, number + 1)]
 
 
 def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:

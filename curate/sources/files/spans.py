@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
 from curate.sources.files.file_formats import LINES, file_format, read_rows
-from curate.sources.files.json_files import numbered_rows, read_json_lines
+from curate.sources.files.json_files import numbered_rows, read_json_lines, rows_of_lines
 from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
 from curate.sources.files.source_files import Files
 from schemas.errors import UserError
@@ -128,9 +128,9 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
 
 
 def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
-    """Yield the rows of a span, numbered as in their file."""
-    for raw in _rows(span, reading):
-        yield raw._replace(file=span.file) if span.file else raw
+    """Return the rows of a span, numbered as in their file."""
+    rows = _rows(span, reading)
+    return (raw if raw.file else raw._replace(file=span.file) for raw in rows) if span.file else rows
 
 
 def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
@@ -138,8 +138,11 @@ def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
     if span.kind == LINES_OF:
         with path.open("rb") as file:
             file.seek(span.begin)
-            held = io.BytesIO(file.read(span.end - span.begin))
-        return numbered_rows(enumerate(held, span.number + 1), path, reading, span.begin)
+            block = file.read(span.end - span.begin)
+        rows = rows_of_lines(block, span.number, path, span.file, reading)
+        if rows is not None:
+            return iter(rows)
+        return numbered_rows(enumerate(io.BytesIO(block), span.number + 1), path, reading, span.begin)
     if span.kind == WHOLE:
         return _whole(path, span.file, reading)
     from curate.sources.files.arrow_files import read_some
