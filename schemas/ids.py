@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import msgspec
 
 # Made once: json.dumps makes a new encoder for every call that names its separators.
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
+_encode = msgspec.json.Encoder().encode
 _as_sorted_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -26,10 +27,9 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
 
 
-def content_ids(prefix: str, rows: list[tuple[str | int | None, ...]]) -> list[str]:
+def content_ids(prefix: str, rows: Iterable[tuple[str | int | None, ...]]) -> list[str]:
     """Return ``content_id(prefix, *row)`` of each row; the texts have no half of a surrogate pair."""
-    framed = _encode_lines(rows).split(b"\n")[:-1]  # a line end in a text is written as two characters
-    digits = b"".join([hashlib.sha256(one).digest() for one in framed]).hex()
+    digits = b"".join([hashlib.sha256(_encode(row)).digest() for row in rows]).hex()
     return [f"{prefix}_{digits[at : at + 20]}" for at in range(0, len(digits), 64)]
 
 

@@ -39,7 +39,6 @@ ROLE_NAMES = {
 SUGGESTED = (*ROLES, "human", "gpt", "function_call", "observation")
 CONTENT_KEYS = ("content", "value", "text", "message", "parts", "refusal")
 READ_KEYS = {"tool_calls", "function_call", *REASONING_KEYS}  # beside the role and the content; others are kept
-_encode_lines = msgspec.json.Encoder().encode_lines
 _encode = msgspec.json.Encoder().encode  # writes texts as Python does, faster
 _PLAIN_NAMES = {name: role for name, role in ROLE_NAMES.items() if name not in CALL_NAMES}
 
@@ -253,8 +252,7 @@ def same_message(one: Message, other: Message) -> bool:
 
 def dump_texts(role: str, texts: list[str]) -> list[str]:
     """Return for each text what ``dump_turns`` does of one message; the texts have no half of a surrogate pair."""
-    dumped = _encode_lines(texts).decode().split("\n")[:-1]  # a line end in a text is written as two characters
-    return [f'[{{"role":"{role}","content":{text}}}]' for text in dumped]
+    return [f'[{{"role":"{role}","content":{_encode(text).decode()}}}]' for text in texts]
 
 
 def _functions(message: Message) -> list[dict]:

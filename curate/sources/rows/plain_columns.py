@@ -5,10 +5,10 @@ far as that is clear from a look at whole columns; in doubt a row is left out, a
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice, repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import polars as pl
@@ -23,8 +23,9 @@ from schemas.call_text import STEMS
 from schemas.reasoning import TRACE_SIGNS
 
 FEW = 16  # rows of a group that are faster read one by one
-_SIGNS = "|".join(map(re.escape, (*TRACE_SIGNS, *STEMS)))
-_CLOSER_LOOK = "(?i)" + _SIGNS.replace("i", "[i\u0130\u0131]")  # where case does not count, Python takes these for i
+_TRACE = "(?i)" + "|".join(map(re.escape, TRACE_SIGNS))
+_CALL = "|".join(map(re.escape, STEMS))
+_OTHER_I, _BRACKETS = "[\u0130\u0131]", r"[<\[◁]"  # where case does not count, Python takes these letters for an i
 _SPOKEN = "|".join(map(re.escape, TRANSCRIPT_SIGNS))
 _LARGEST = 2**63 - 1
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -46,7 +47,7 @@ class PlainColumns:
 
     row_format: str
     prompt_key: str
-    places: list[int]
+    places: Sequence[int]
     prompts: list[str]
     answers: list[str]
     counts: list[int]
@@ -66,7 +67,7 @@ class _Group(NamedTuple):
     """Rows with the same keys and kinds: their layout, their places, and their values by key."""
 
     plain: Plain
-    places: list[int]
+    places: Sequence[int]
     columns: dict[str, list[Any]]
 
 
@@ -80,23 +81,29 @@ def plain_columns(rows: list[Raw]) -> list[PlainColumns]:
 
 
 def _groups(rows: list[Raw]) -> Iterator[_Group]:
-    by_keys: dict[tuple, list[int]] = {}
-    for place, raw in enumerate(rows):
-        if raw.row is not None:
-            by_keys.setdefault(tuple(raw.row), []).append(place)
-    for keys, places in by_keys.items():
+    for keys, places in _by_keys(rows).items():
         if len(places) < FEW:
             continue
-        columns = {key: [rows[place].row[key] for place in places] for key in keys}  # type: ignore[index]
+        held = [rows[place].row or {} for place in places]
+        columns = {key: [row[key] for row in held] for key in keys}
         for kinds, chosen in _by_kinds(list(columns.values()), len(places)):
             plain = plain_layout(keys, kinds) if chosen is None or len(chosen) >= FEW else None
-            if plain is None:
-                continue
-            if chosen is None:
+            if plain is not None and chosen is None:
                 yield _Group(plain, places, columns)
-            else:
-                held = {key: [values[at] for at in chosen] for key, values in columns.items()}
-                yield _Group(plain, [places[at] for at in chosen], held)
+            elif plain is not None and chosen is not None:
+                some = {key: [values[at] for at in chosen] for key, values in columns.items()}
+                yield _Group(plain, [places[at] for at in chosen], some)
+
+
+def _by_keys(rows: list[Raw]) -> dict[tuple, Sequence[int]]:
+    """Return the places of the rows that have the same keys."""
+    each = [() if raw.row is None else tuple(raw.row) for raw in rows]
+    if len(set(each)) == 1:
+        return {each[0]: range(len(each))}
+    found: dict[tuple, Sequence[int]] = {}
+    for place, keys in enumerate(each):
+        cast(list[int], found.setdefault(keys, [])).append(place)
+    return found
 
 
 def _by_kinds(columns: list[list[Any]], count: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:
@@ -166,7 +173,8 @@ def _fit_lists(lists: list[list[Any]]) -> pl.Series:
 
 def _is_answer(texts: pl.Series) -> pl.Series:
     """Return whether answers have no sign of a trace or a call; null for null."""
-    return ~texts.str.contains(_CLOSER_LOOK)
+    odd = texts.str.contains(_OTHER_I) & texts.str.contains(_BRACKETS)
+    return ~(texts.str.contains(_TRACE) | texts.str.contains(_CALL) | odd)
 
 
 def _series(texts: list[str | None]) -> pl.Series:
