@@ -7,7 +7,7 @@ Each part is read and written by itself. Then the parts that share prompts are r
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from curate.sources.source_parts import (
     parts_of,
     read_part,
     read_spans,
+    read_together,
     shared_numbers,
     stream_parts,
 )
@@ -36,9 +37,9 @@ from schemas.progress import Progress
 
 @dataclass
 class PartTask:
-    """A part to read and to write: its place in the source, the folder for its files, and the stage's label."""
+    """Parts to read and to write: the place of the first in the source, the folder for files, and the stage's label."""
 
-    part: PartSpans
+    parts: list[PartSpans]
     place: int
     folder: str
     label: str
@@ -97,13 +98,18 @@ def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress
     return facts
 
 
-def make_part(task: PartTask) -> PartMade:
-    """Read a part of a source in files, and write its tables."""
-    return _written(read_spans(task.part), task.place, Path(task.folder), task.label)
+def make_parts(task: PartTask) -> list[PartMade]:
+    """Read parts of a source in files, and write their tables."""
+    parts = enumerate(read_spans(task.parts), task.place)
+    return [_written(part, place, Path(task.folder), task.label) for place, part in parts]
 
 
 def _in_files(parts: list[PartSpans], folder: Path, label: str) -> Generator[PartMade]:
-    return spread(make_part, (PartTask(part, place, str(folder), label) for place, part in enumerate(parts)))
+    groups = read_together(parts)
+    places = accumulate(map(len, groups), initial=0)
+    tasks = (PartTask(group, place, str(folder), label) for group, place in zip(groups, places, strict=False))
+    with closing(spread(make_parts, tasks)) as made:
+        yield from chain.from_iterable(made)
 
 
 def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:
@@ -154,7 +160,7 @@ def _again(
     """Yield the place of each part to read again, and what reads it."""
     if spans:
         for place in sorted(places):
-            yield place, lambda shared, part=spans[place]: read_spans(part, shared)
+            yield place, lambda shared, part=spans[place]: next(read_spans([part], shared))
         return
     opened = opened_source(source)
     options = source.options(opened)

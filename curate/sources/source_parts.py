@@ -9,7 +9,8 @@ import hashlib
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,12 @@ import numpy as np
 from curate.sources.convert_columns import NONE, convert_part, id_numbers
 from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, Span, span_rows, spans_of
-from curate.sources.message_tables import is_flat, joined_messages
+from curate.sources.files.spans import BYTES, LINES_OF, ROWS, ROWS_OF, Span, span_rows, spans_of
+from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
+
+MOST_TOGETHER = 4  # parts of a row group that are read at once: fewer keep several processes busy
 
 
 @dataclass
@@ -74,10 +77,40 @@ def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
     if opened.files is None or opened.reading.split is not None:
         return None
     spans = spans_of(opened.files)
-    first = next(span_rows(spans[0], Reading()), None) if spans else None
-    if not spans or first is None or is_flat(first.row):
+    if not spans or _has_messages(spans[0]):
         return None
     return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in _together(spans)]
+
+
+def _has_messages(span: Span) -> bool:
+    """Return whether the rows of a span are messages of trees, or there is none."""
+    if span.kind == ROWS_OF:
+        from curate.sources.files.arrow_files import column_names  # pyarrow is loaded for these files only
+
+        if not FLAT.issubset(column_names(Path(span.path))):
+            return False  # a look at a row takes the memory of a row group
+    first = next(span_rows(span, Reading()), None)
+    return first is None or is_flat(first.row)
+
+
+def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
+    """Return the parts in groups that one process reads, one after another: some of the same row group of a file."""
+    groups: list[list[PartSpans]] = []
+    for part in parts:
+        last = groups[-1][-1].spans if groups else []
+        span, before = part.spans[0], last[0] if last else None
+        follows = (
+            before is not None
+            and len(last) == len(part.spans) == 1
+            and before.kind == span.kind == ROWS_OF
+            and (before.path, before.group, before.end) == (span.path, span.group, span.begin)
+            and len(groups[-1]) < MOST_TOGETHER
+        )
+        if follows:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
 
 
 def _together(spans: list[Span]) -> list[list[Span]]:
@@ -97,16 +130,18 @@ def _together(spans: list[Span]) -> list[list[Span]]:
     return groups
 
 
-def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
-    """Yield the rows of a part."""
-    return chain.from_iterable(span_rows(span, reading) for span in part.spans)
-
-
-def read_spans(part: PartSpans, shared: Shared | None = None) -> Part:
-    """Return a part of a source in files."""
+def read_spans(parts: list[PartSpans], shared: Shared | None = None) -> Iterator[Part]:
+    """Yield parts of a source in files; several are rows of one row group, which is read once."""
+    spans = parts[0].spans
+    if len(parts) > 1:
+        last = parts[-1].spans[0]
+        spans = [spans[0]._replace(end=last.end)]
     reading = Reading()
-    opened = Opened(iter(()), part.name, part.shown, part.file, reading)
-    return read_part(rows_of(part, reading), opened, part.options, shared)
+    rows = chain.from_iterable(span_rows(span, reading) for span in spans)
+    for part in parts:
+        some = islice(rows, part.spans[0].rows) if len(parts) > 1 else rows
+        opened = Opened(iter(()), part.name, part.shown, part.file, reading)
+        yield read_part(some, opened, part.options, shared)
 
 
 def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Shared | None = None) -> Part:

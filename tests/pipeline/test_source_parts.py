@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.pipeline import spread
-from curate.pipeline.source_parts import PartTask, make_part, write_parts
+from curate.pipeline.source_parts import PartTask, make_parts, write_parts
 from curate.sources import source_parts as reading
 from curate.sources.convert_rows import Options
 from curate.sources.files import compressed, json_files, spans
@@ -199,7 +199,7 @@ def test_a_killed_worker_is_one_line(monkeypatch):
     monkeypatch.setattr(spread, "start_worker", killed)
     part = reading.PartSpans([], "", "", None, Options("x", None, False))
     with pytest.raises(Failed, match="a worker process was killed"):
-        list(spread.spread(make_part, [PartTask(part, 0, "", "")] * 5, 2))
+        list(spread.spread(make_parts, [PartTask([part], 0, "", "")] * 5, 2))
 
 
 @pytest.mark.slow
@@ -209,6 +209,6 @@ def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
     fields = {"prompt": "prompt", "completion": "completion"}
     assert_same(in_parts(tmp_path, path, fields=fields), at_once(path, fields=fields))
     gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1, 9)
-    task = PartTask(reading.PartSpans([gone], "", "", None, Options("x", None, False)), 0, "", "")
+    task = PartTask([reading.PartSpans([gone], "", "", None, Options("x", None, False))], 0, "", "")
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
-        list(spread.spread(make_part, [task] * 5, 2))
+        list(spread.spread(make_parts, [task] * 5, 2))

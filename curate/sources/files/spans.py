@@ -36,6 +36,7 @@ class Span(NamedTuple):
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
         size: Their bytes, about.
+        group: The number of their row group in a Parquet file.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Span(NamedTuple):
     number: int
     rows: int
     size: int
+    group: int = 0
 
 
 LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
@@ -116,13 +118,14 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
 
     spans: list[Span] = []
     number = 0
-    for rows, size in row_groups(path):
+    for group, (rows, size) in enumerate(row_groups(path)):
         if rows > MOST_OF_GROUP * ROWS:
             return None
         step = min(ROWS, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
         for begin in range(number, number + rows, step):
             count = min(step, number + rows - begin)
-            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, size * count // rows))
+            part = size * count // rows
+            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, part, group))
         number += rows
     return spans or None
 
