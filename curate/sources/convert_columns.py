@@ -15,6 +15,7 @@ from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Raw
 from curate.sources.open_source import Opened
 from curate.sources.rows.plain_columns import PlainColumns, plain_columns
+from curate.sources.rows.recorded_candidates import RECORDED
 from curate.sources.rows.row_formats import Row
 from curate.sources.source_tables import TABLES, Tables, frame_of_columns, identified
 from schemas.errors import BadRow
@@ -45,7 +46,7 @@ def convert_part(
         The problems of the rows that cannot be read, and the numbers of the prompts that are not in ``tables.seen``.
     """
     with no_collecting():
-        groups = plain_columns(rows) if options.fields is None else []
+        groups = plain_columns([raw.row for raw in rows]) if options.fields is None else []
         if not groups:
             return convert_rows(rows, opened, options, tables), NONE
         found = Problems()
@@ -150,7 +151,7 @@ class _Made:
             "messages": self.messages,
             "prompt": group.prompts,
             "source": name,
-            "metadata": group.metadata,
+            "metadata": list(group.metadata),
             "line": [raw.line for raw in found],
             "file": [raw.file or file for raw in found],
         }
@@ -162,9 +163,10 @@ class _Made:
             indices = [index for count in group.counts for index in range(count)]
         parts = zip(owners, indices, group.answers, strict=True)
         completions = {
-            "completion_id": content_ids("c", [(owner, None, index, text) for owner, index, text in parts]),
+            "completion_id": content_ids("c", [(owner, RECORDED, index, text) for owner, index, text in parts]),
             "prompt_id": owners,
             "sample_index": indices,
+            "model": RECORDED,
             "messages": dump_texts("assistant", group.answers),
             "response": group.answers,
         }

@@ -18,7 +18,7 @@ import numpy as np
 from curate.sources.convert_columns import NONE, convert_part, id_numbers
 from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, ROWS_OF, Span, span_rows, spans_of
+from curate.sources.files.spans import BYTES, IN_PARTS, ROWS, ROWS_OF, Span, span_rows, spans_of
 from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
@@ -114,13 +114,13 @@ def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
 
 
 def _together(spans: list[Span]) -> list[list[Span]]:
-    """Return spans that are small as one part; lines are a part by themselves."""
+    """Return spans that are small as one part; lines and records are a part by themselves."""
     groups: list[list[Span]] = []
     rows = size = 0
     for span in spans:
         rows, size = rows + span.rows, size + span.size
         last = groups[-1][-1] if groups else None
-        if last is None or LINES_OF in (last.kind, span.kind) or rows > ROWS or size > BYTES:
+        if last is None or last.kind in IN_PARTS or span.kind in IN_PARTS or rows > ROWS or size > BYTES:
             groups.append([span])
             rows, size = span.rows, span.size
         elif last.path == span.path:  # row groups that follow each other: the file is opened once
@@ -233,7 +233,7 @@ class Notes:
             found: What was said.
             spans: The part's spans.
         """
-        lines = spans[0].kind == LINES_OF
+        lines = spans[0].kind in IN_PARTS
         if not lines or spans[0].path != self._file:
             self._file, self._said = spans[0].path if lines else "", set()
         for text, count in found.notes.items():

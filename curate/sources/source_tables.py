@@ -269,8 +269,11 @@ def frame_of_columns(table: str, columns: Mapping[str, Any]) -> pl.DataFrame:
     """Return such a frame of columns, of which one at least is a list; a text is that of all rows, others are null."""
     schema = _schema(table)
     lists = {name: pl.Series(name, held, dtype=schema[name]) for name, held in columns.items() if type(held) is list}
-    one = {name: pl.lit(columns[name] if type(columns.get(name)) is str else None, dtype=kind).alias(name)
-           for name, kind in schema.items() if name not in lists}
+    one = {
+        name: pl.lit(columns[name] if type(columns.get(name)) is str else None, dtype=kind).alias(name)
+        for name, kind in schema.items()
+        if name not in lists
+    }
     return pl.DataFrame(lists).select(*(one.get(name, pl.col(name)) for name in schema))
 
 

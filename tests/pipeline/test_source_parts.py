@@ -83,7 +83,7 @@ def test_parts_make_the_rows_of_the_whole(tiny, tmp_path_factory, rows):
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".json"])
 def test_every_format_can_be_read_in_parts(tiny, tmp_path, ending):
-    rows = [{"prompt": f"q{n % 5}", "completion": f"a{n % 3}", "note": f"{n}"} for n in range(12)]
+    rows = [{"prompt": f"q{n % 8}", "completion": f"a{n % 3}", "note": f"{n}"} for n in range(12)]
     path = tmp_path / f"rows{ending}"
     if ending == ".parquet":
         pl.DataFrame(rows).write_parquet(path, row_group_size=5)

@@ -30,13 +30,14 @@ class Span(NamedTuple):
     Attributes:
         path: The file.
         file: Its name, where the source has several.
-        kind: What it is: ``LINES_OF``, ``ROWS_OF`` Parquet, or ``WHOLE``.
+        kind: What it is: ``LINES_OF``, ``RECORDS_OF`` CSV, ``ROWS_OF`` Parquet, or ``WHOLE``.
         begin: The first byte of the lines, or how many rows of the file come before.
         end: The byte or the row behind the last.
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
         size: Their bytes, about.
         group: The number of their row group in a Parquet file.
+        lines: How many lines of a CSV file come before.
     """
 
     path: str
@@ -48,9 +49,12 @@ class Span(NamedTuple):
     rows: int
     size: int
     group: int = 0
+    lines: int = 0
 
 
-LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
+LINES_OF, RECORDS_OF, ROWS_OF, WHOLE = "lines", "records", "rows", "whole"
+IN_PARTS = (LINES_OF, RECORDS_OF)  # each span is a part by itself
+USUAL = {".csv": ",", ".tsv": "\t"}  # what separates the fields
 
 
 def spans_of(files: Files) -> list[Span] | None:
@@ -71,6 +75,8 @@ def _file_spans(path: Path, name: str) -> list[Span] | None:
         return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
     if ending in LINES and not packed:
         return _line_spans(path, name, size)
+    if ending in USUAL and not packed:
+        return _record_spans(path, name, USUAL[ending])
     return _row_spans(path, name) if ending == ".parquet" else None
 
 
@@ -112,6 +118,17 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
     return count
 
 
+def _record_spans(path: Path, name: str, usual: str) -> list[Span] | None:
+    """Return the spans of a CSV file; None where it cannot be cut."""
+    from curate.sources.files.csv_blocks import blocks_of  # NumPy is loaded for these files only
+
+    blocks = blocks_of(path, usual, BYTES)
+    return blocks and [
+        Span(str(path), name, RECORDS_OF, one.begin, one.end, one.number, one.rows, one.end - one.begin, 0, one.lines)
+        for one in blocks
+    ]
+
+
 def _row_spans(path: Path, name: str) -> list[Span] | None:
     """Return the spans of a Parquet file; None where it is damaged, which its reader says, or has huge row groups."""
     from curate.sources.files.arrow_files import row_groups  # pyarrow is loaded for these files only
@@ -146,6 +163,11 @@ def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
         if rows is not None:
             return iter(rows)
         return numbered_rows(enumerate(io.BytesIO(block), span.number + 1), path, reading, span.begin)
+    if span.kind == RECORDS_OF:
+        from curate.sources.files.csv_blocks import Block, block_rows
+
+        block = Block(span.begin, span.end, span.number, span.rows, span.lines)
+        return block_rows(path, block, USUAL[file_format(path) or ""], span.file, reading)
     if span.kind == WHOLE:
         return _whole(path, span.file, reading)
     from curate.sources.files.arrow_files import read_some

@@ -6,14 +6,13 @@ far as that is clear from a look at whole columns; in doubt a row is left out, a
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, compress, islice, repeat
 from typing import Any, NamedTuple, cast
 
 import msgspec
 import polars as pl
 
-from curate.sources.files.raw_row import Raw
 from curate.sources.rows import layout_names as names
 from curate.sources.rows.plain_rows import Plain, has_characters, plain_layout
 from curate.sources.rows.row_keys import TEXT, normal, value_kind
@@ -25,7 +24,6 @@ from schemas.reasoning import TRACE_SIGNS
 FEW = 16  # rows of a group that are faster read one by one
 _TRACE = "(?i)" + "|".join(map(re.escape, TRACE_SIGNS))
 _CALL = "|".join(map(re.escape, STEMS))
-_OTHER_I, _BRACKETS = "[\u0130\u0131]", r"[<\[◁]"  # where case does not count, Python takes these letters for an i
 _SPOKEN = "|".join(map(re.escape, TRANSCRIPT_SIGNS))
 _LARGEST = 2**63 - 1
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -51,16 +49,19 @@ class PlainColumns:
     prompts: list[str]
     answers: list[str]
     counts: list[int]
-    metadata: list[str | None]
+    metadata: Sequence[str | None]
 
     def only(self, kept: list[bool]) -> "PlainColumns":
         """Return some of the rows."""
-        places, prompts, counts, metadata = (
-            list(compress(held, kept)) for held in (self.places, self.prompts, self.counts, self.metadata)
-        )
         of_row = chain.from_iterable(map(repeat, kept, self.counts))
-        answers = list(compress(self.answers, of_row))
-        return PlainColumns(self.row_format, self.prompt_key, places, prompts, answers, counts, metadata)
+        return replace(
+            self,
+            places=list(compress(self.places, kept)),
+            prompts=list(compress(self.prompts, kept)),
+            answers=list(compress(self.answers, of_row)),
+            counts=list(compress(self.counts, kept)),
+            metadata=list(compress(self.metadata, kept)),
+        )
 
 
 class _Group(NamedTuple):
@@ -71,20 +72,20 @@ class _Group(NamedTuple):
     columns: dict[str, list[Any]]
 
 
-def plain_columns(rows: list[Raw]) -> list[PlainColumns]:
+def plain_columns(rows: list[dict[str, Any] | None]) -> list[PlainColumns]:
     """Return the rows that are plain, as columns; the others are read one by one.
 
     Args:
-        rows: The rows; one that could not be read is in no column.
+        rows: The rows; ``None`` in place of one that could not be read.
     """
     return [found for group in _groups(rows) if (found := _read(group)) is not None]
 
 
-def _groups(rows: list[Raw]) -> Iterator[_Group]:
+def _groups(rows: list[dict[str, Any] | None]) -> Iterator[_Group]:
     for keys, places in _by_keys(rows).items():
         if len(places) < FEW:
             continue
-        held = [rows[place].row or {} for place in places]
+        held = [rows[place] or {} for place in places]
         columns = {key: [row[key] for row in held] for key in keys}
         for kinds, chosen in _by_kinds(list(columns.values()), len(places)):
             plain = plain_layout(keys, kinds) if chosen is None or len(chosen) >= FEW else None
@@ -95,9 +96,9 @@ def _groups(rows: list[Raw]) -> Iterator[_Group]:
                 yield _Group(plain, [places[at] for at in chosen], some)
 
 
-def _by_keys(rows: list[Raw]) -> dict[tuple, Sequence[int]]:
+def _by_keys(rows: list[dict[str, Any] | None]) -> dict[tuple, Sequence[int]]:
     """Return the places of the rows that have the same keys."""
-    each = [() if raw.row is None else tuple(raw.row) for raw in rows]
+    each = [() if row is None else tuple(row) for row in rows]
     if len(set(each)) == 1:
         return {each[0]: range(len(each))}
     found: dict[tuple, Sequence[int]] = {}
@@ -173,8 +174,7 @@ def _fit_lists(lists: list[list[Any]]) -> pl.Series:
 
 def _is_answer(texts: pl.Series) -> pl.Series:
     """Return whether answers have no sign of a trace or a call; null for null."""
-    odd = texts.str.contains(_OTHER_I) & texts.str.contains(_BRACKETS)
-    return ~(texts.str.contains(_TRACE) | texts.str.contains(_CALL) | odd)
+    return ~(texts.str.contains(_TRACE) | texts.str.contains(_CALL))
 
 
 def _series(texts: list[str | None]) -> pl.Series:
@@ -185,7 +185,7 @@ def _series(texts: list[str | None]) -> pl.Series:
         return pl.Series([text if text is None or has_characters(text) else None for text in texts], dtype=pl.String)
 
 
-def _metadata(others: dict[str, list[Any]], fit: list[bool]) -> tuple[list[str | None], list[bool]]:
+def _metadata(others: dict[str, list[Any]], fit: list[bool]) -> tuple[Sequence[str | None], list[bool]]:
     """Return the metadata of each row, and whether the row is fit and its values are kept as they are."""
     if not others:
         return [None] * len(fit), fit
