@@ -1,7 +1,7 @@
 """Convert the raw rows of a source, or of a part of it, to rows of tables; a row that cannot be read is a problem."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -92,7 +92,7 @@ def convert_rows(rows: Iterable[Raw], opened: Opened, options: Options, tables: 
 
 
 @contextmanager
-def no_collecting() -> Iterator[None]:
+def no_collecting() -> Generator[None]:
     """Look for no circles of objects within the block: rows make none, and looking takes a quarter of their time."""
     collecting = gc.isenabled()
     gc.disable()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from curate.sources.files.broken_json import loose_rows, lower_first, read_broken_list, read_item, read_values
 from curate.sources.files.compressed import LONGEST_LINE, OpenFile, compression_ending, open_file
@@ -21,6 +22,7 @@ from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
 MOST_LAYOUTS = 20  # sets of keys in a block of lines that is read at once
+OPEN, CLOSE, LINE_END, RETURN = b"{}\n\r"
 _decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 LIST_HINT = "; a file that holds one list of rows is named .json"
 
@@ -75,15 +77,14 @@ def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Rea
         reading: Gets what is to be said of the lines.
     """
     body = block.removeprefix(BOM) if number == 0 else block
-    end = b"\r\n" if body.endswith(b"}\r\n") else b"\n"
-    between = body.count(b"}" + end + b"{")
-    if not body.startswith(b"{") or body.count(b"\n") != between + body.endswith(b"\n"):
-        return None  # else each line ends with a row and the next begins with one
+    lines = _plain_lines(body)
+    if not lines:
+        return None
     try:
         rows = _decode_lines(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if len(rows) != between + 1:
+    if len(rows) != lines:
         return None
     keys = Counter(map(tuple, rows))
     if len(keys) > MOST_LAYOUTS or not all(
@@ -92,6 +93,17 @@ def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Rea
     ):
         return None
     return [Raw(line, row, "", None, "", file) for line, row in enumerate(rows, number + 1)]
+
+
+def _plain_lines(body: bytes) -> int:
+    """Return how many lines there are; 0 unless each ends with the end of a mapping, and begins with one."""
+    held = np.frombuffer(body, np.uint8)
+    ends = np.flatnonzero(held == LINE_END)
+    last = ends[-1:] + 1 == len(held)
+    between = ends[:-1] if last.any() else ends
+    before = between - (held[between - 1] == RETURN)
+    plain = body.startswith(b"{") and (held[before - 1] == CLOSE).all() and (held[between + 1] == OPEN).all()
+    return len(between) + 1 if plain else 0
 
 
 def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:

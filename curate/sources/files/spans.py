@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
+from curate.sources.files.csv_blocks import Block, block_rows, blocks_of
 from curate.sources.files.file_formats import LINES, file_format, read_rows
 from curate.sources.files.json_files import numbered_rows, read_json_lines, rows_of_lines
 from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
@@ -22,6 +25,7 @@ MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
 BLOCK = 2**20
+LINE_END = 10
 
 
 class Span(NamedTuple):
@@ -114,19 +118,17 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
     file.seek(begin)
     count, left = 0, end - begin
     while left and (block := file.read(min(left, BLOCK))):
-        count, left = count + block.count(b"\n"), left - len(block)
+        count, left = count + int(np.count_nonzero(np.frombuffer(block, np.uint8) == LINE_END)), left - len(block)
     return count
 
 
 def _record_spans(path: Path, name: str, usual: str) -> list[Span] | None:
     """Return the spans of a CSV file; None where it cannot be cut."""
-    from curate.sources.files.csv_blocks import blocks_of  # NumPy is loaded for these files only
-
-    blocks = blocks_of(path, usual, BYTES)
-    return blocks and [
+    found = [
         Span(str(path), name, RECORDS_OF, one.begin, one.end, one.number, one.rows, one.end - one.begin, 0, one.lines)
-        for one in blocks
+        for one in blocks_of(path, usual, BYTES) or ()
     ]
+    return found or None
 
 
 def _row_spans(path: Path, name: str) -> list[Span] | None:
@@ -164,8 +166,6 @@ def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
             return iter(rows)
         return numbered_rows(enumerate(io.BytesIO(block), span.number + 1), path, reading, span.begin)
     if span.kind == RECORDS_OF:
-        from curate.sources.files.csv_blocks import Block, block_rows
-
         block = Block(span.begin, span.end, span.number, span.rows, span.lines)
         return block_rows(path, block, USUAL[file_format(path) or ""], span.file, reading)
     if span.kind == WHOLE:
