@@ -34,6 +34,13 @@ MOST_PROCESSES = 16
 FEW = 4  # tasks that are not worth the second that workers take to start
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = struct.Struct(">Q")
+# A worker keeps what it freed for its next task: to take it from the system again costs a tenth of the time that tasks
+# take. The first two are glibc's, the third is Polars'.
+KEPT_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_MMAP_THRESHOLD_": str(2**28),
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:60000,muzzy_decay_ms:60000",
+}
 
 
 def processes_here() -> int:
@@ -142,7 +149,7 @@ def start_worker() -> _Worker:
         [sys.executable, "-P", "-m", "curate.pipeline.spread_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**KEPT_MEMORY, **os.environ, "PYTHONPATH": paths},
         start_new_session=True,  # Ctrl-C is for this process, which ends the worker
     )
     return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.sources.files.csv_files import Head, note_separator, read_head, read_records
-from curate.sources.files.raw_row import Raw, Reading, read_whole_text
+from curate.sources.files.raw_row import CHUNK, Raw, Reading, read_whole_text
 from schemas.errors import UserError
 
 QUOTE, LINE_END, RETURN = 34, 10, 13
@@ -50,7 +50,7 @@ class _Signs(NamedTuple):
     end: int
 
 
-def blocks_of(path: Path, usual: str, size: int) -> list[Block] | None:
+def blocks_of(path: Path, usual: str, size: int, most: int) -> list[Block] | None:
     """Return the blocks of a CSV file; None where it cannot be cut, or must be read from its beginning.
 
     The file is read once, to count its records.
@@ -59,6 +59,7 @@ def blocks_of(path: Path, usual: str, size: int) -> list[Block] | None:
         path: The file.
         usual: What separates the fields of files of this name.
         size: How many bytes a block has, about.
+        most: How many records it has, about, unless they are few bytes.
     """
     try:
         head = read_head(path, Reading(), usual)
@@ -79,6 +80,9 @@ def blocks_of(path: Path, usual: str, size: int) -> list[Block] | None:
             rows = _count(block, signs, head) if signs is not None else None
             if signs is None or rows is None:
                 return None
+            if rows > most and size > CHUNK:
+                size = max(size * most // rows, CHUNK)
+                continue
             blocks.append(Block(begin, begin + signs.end, number, rows, lines))
             begin, number, lines = begin + signs.end, number + rows, lines + signs.lines
     return blocks or None

@@ -20,6 +20,7 @@ from curate.sources.files.source_files import Files
 from schemas.errors import UserError
 
 BYTES = 2**24  # of the lines of a span, about
+MOST_LINES = 60_000  # of a span, about: short rows take several times the memory of their bytes
 ROWS = 20_000  # rows of a span of Parquet, at most
 MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them are read
 SMALL = 2**25  # bytes of a file that is read whole
@@ -100,15 +101,18 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
     with path.open("rb") as file:
         if any(file.read(8).startswith(magic) for magic in MAGIC):
             return None
-        begin = number = 0
+        begin, number, step = 0, 0, BYTES
         while begin < size:
-            file.seek(min(begin + BYTES, size))
+            file.seek(min(begin + step, size))
             longest = LONGEST_LINE - BYTES  # with what the line may have before this place
             rest = file.readline(longest)
             end = file.tell()
             if len(rest) == longest:
                 return None
             lines = _count_lines(file, begin, end)
+            if lines > MOST_LINES and step > BLOCK:
+                step = max(step * MOST_LINES // lines, BLOCK)
+                continue
             spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines, end - begin))
             begin, number = end, number + lines
     return spans
@@ -126,7 +130,7 @@ def _record_spans(path: Path, name: str, usual: str) -> list[Span] | None:
     """Return the spans of a CSV file; None where it cannot be cut."""
     found = [
         Span(str(path), name, RECORDS_OF, one.begin, one.end, one.number, one.rows, one.end - one.begin, 0, one.lines)
-        for one in blocks_of(path, usual, BYTES) or ()
+        for one in blocks_of(path, usual, BYTES, MOST_LINES) or ()
     ]
     return found or None
 

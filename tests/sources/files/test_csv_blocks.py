@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from curate.sources.files import csv_files
+from curate.sources.files import csv_blocks, csv_files
 from curate.sources.files.csv_blocks import block_rows, blocks_of
 from curate.sources.files.csv_files import read_csv
 from curate.sources.files.raw_row import Reading
@@ -32,7 +32,7 @@ def rows_in_blocks(path, blocks, reading):
 
 def both(path, size):
     """Return the rows in blocks and at once, with the notes; None where the file is not cut."""
-    blocks = blocks_of(path, ",", size)
+    blocks = blocks_of(path, ",", size, 100)
     if blocks is None:
         return None
     here, there = Reading(), Reading()
@@ -65,13 +65,13 @@ def test_a_file_with_odd_quotes_is_read_as_python_does(tmp_path, lines, size):
 def test_odd_quotes_are_not_cut(tmp_path, odd):
     path = tmp_path / "rows.csv"
     path.write_bytes(f"prompt,completion\nx,y\n{odd}\nx,y\n".encode())
-    assert blocks_of(path, ",", 10) is None
+    assert blocks_of(path, ",", 10, 100) is None
 
 
 def test_a_plain_file_is_cut(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("prompt,completion\n" + '"a\n""b""",c\n' * 20)
-    blocks = blocks_of(path, ",", 40)
+    blocks = blocks_of(path, ",", 40, 100)
     assert blocks is not None
     assert len(blocks) > 5
     assert {tuple(raw.row.items()) for raw in rows_in_blocks(path, blocks, Reading())} == {
@@ -85,7 +85,7 @@ def test_bytes_that_are_no_text_are_named(tmp_path, monkeypatch):
     path.write_bytes(b"prompt,completion\n" + b"a,b\n" * 5000 + b"a,\xff\n")
     place = r"rows\.csv:5002: not UTF-8: byte 0xff at byte 20020 of the file"
     with pytest.raises(UserError, match=place):
-        rows_in_blocks(path, blocks_of(path, ",", 4000), Reading())
+        rows_in_blocks(path, blocks_of(path, ",", 4000, 100), Reading())
     with pytest.raises(UserError, match=place):
         rows_at_once(path, Reading())
 
@@ -101,3 +101,13 @@ def test_a_line_that_is_too_long_ends_the_reading(tmp_path, monkeypatch):
         "the line is longer than 40 characters (line 3); no row from here on is read",
         "line 2",
     )
+
+
+def test_blocks_of_short_records_are_smaller(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_blocks, "CHUNK", 30)
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt,completion\n" + "a,b\n" * 100)
+    found = both(path, 400)
+    assert found is not None
+    assert found[0] == found[1]
+    assert {block.rows for block in blocks_of(path, ",", 400, 10) or ()} == {10}
