@@ -250,11 +250,6 @@ def same_message(one: Message, other: Message) -> bool:
     )
 
 
-def dump_texts(role: str, texts: list[str]) -> list[str]:
-    """Return for each text what ``dump_turns`` does of one message; the texts have no half of a surrogate pair."""
-    return [f'[{{"role":"{role}","content":{_encode(text).decode()}}}]' for text in texts]
-
-
 def _functions(message: Message) -> list[dict]:
     """Return what a message calls."""
     return [call["function"] for call in message.get("tool_calls", [])]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain, compress, repeat
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -21,8 +22,8 @@ from curate.sources.rows.row_formats import Row
 from curate.sources.source_tables import TABLES, Tables, frame_of_columns, identified
 from schemas.errors import BadRow
 from schemas.ids import content_ids
-from schemas.messages import dump_texts
 
+_encode = msgspec.json.Encoder().encode
 NONE = np.zeros(0, np.uint64)
 
 
@@ -83,7 +84,7 @@ class _Made:
 
     def add(self, group: PlainColumns, begin: int) -> None:
         """Add rows, whose places count from ``begin``."""
-        messages = dump_texts("user", group.prompts)
+        messages = _as_messages("user", group.prompts)
         self.places += [begin + place for place in group.places]
         self.kinds += [(group.row_format, group.prompt_key)] * len(group.places)
         self.ids += content_ids("p", [(one, None, None) for one in messages])
@@ -92,7 +93,7 @@ class _Made:
         self.metadata += group.metadata
         self.counts += group.counts
         self.answers += group.answers
-        self.answer_messages += dump_texts("assistant", group.answers)
+        self.answer_messages += _as_messages("assistant", group.answers)
 
     def only(self, kept: list[bool]) -> "_Made":
         """Return some of the rows."""
@@ -115,6 +116,11 @@ def _made(rows: list[Raw]) -> _Made:
         for group in plain_columns([raw.row for raw in rows[begin : begin + TOGETHER]]):
             made.add(group, begin)
     return made
+
+
+def _as_messages(role: str, texts: list[str]) -> list[str]:
+    """Return each text as ``schemas.messages.dump_turns`` writes one message; no text has half of a surrogate pair."""
+    return [f'[{{"role":"{role}","content":{_encode(text).decode()}}}]' for text in texts]
 
 
 def _prompt_ids(read: dict[int, list[Row] | Exception]) -> list[str]:

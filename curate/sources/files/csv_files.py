@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curate.sources.files.compressed import LONGEST_LINE, open_file
-from curate.sources.files.raw_row import NoRows, Raw, Reading, read_whole_text
+from curate.sources.files.compressed import LONGEST_LINE
+from curate.sources.files.raw_row import NoRows, Raw, Reading, TextFile, read_whole_text
 from schemas.errors import UserError
 from schemas.messages import short_repr
 
@@ -54,36 +54,19 @@ class Lines:
     """The lines of a file, as a ``csv.reader`` takes them; ``open`` is whether the latest of them has no line end."""
 
     def __init__(self, path: Path, reading: Reading) -> None:
-        self._path, self._reading, self.open = path, reading, False
-        self._file = open_file(path)
-        try:
-            self._text = self._file.text()
-        except self._file.errors as error:
-            raise UserError(f"{path}: {self._file.problem(error)}") from None
+        self._file, self.open = TextFile(path, reading), False
 
     def __iter__(self) -> "Lines":
         return self
 
     def __next__(self) -> str:
-        line = self.read(LONGEST_LINE, self._text.readline)
+        line = self._file.line(LONGEST_LINE)
         if not line:
-            if self._file.followed:
-                self._reading.warn(f"{self._path.name}: {self._file.followed}")
             raise StopIteration
         if len(line) == LONGEST_LINE:
             raise TooLong
         self.open = not line.endswith(("\n", "\r"))
         return line
-
-    def read(self, size: int, how: Callable[[int], str] | None = None) -> str:
-        """Return the next characters; raise ``UserError`` where the file cannot be read, or is not UTF-8."""
-        try:
-            return (how or self._text.read)(size)
-        except UnicodeDecodeError:
-            read_whole_text(self._path, Reading())  # says where
-            raise
-        except self._file.errors as error:
-            raise UserError(f"{self._path}: {self._file.problem(error)}") from None
 
 
 def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
@@ -117,7 +100,7 @@ def read_head(path: Path, reading: Reading, usual: str) -> Head:
     """
     # The default limit of 128 KiB for a field guards a parser's memory; a long conversation is longer.
     csv.field_size_limit(LONGEST_LINE)
-    text = Lines(path, reading).read(BEGINNING)
+    text = TextFile(path, reading).read(BEGINNING)
     if not text or text.isspace():
         text = read_whole_text(path, reading)[:BEGINNING]
     start, separator = _separator_line(text)

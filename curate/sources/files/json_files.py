@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 from curate.sources.files.broken_json import loose_rows, lower_first, read_broken_list, read_item, read_values
 from curate.sources.files.compressed import LONGEST_LINE, OpenFile, compression_ending, open_file
 from curate.sources.files.json_layouts import rows_of
-from curate.sources.files.raw_row import BOM, Raw, Reading, after, not_utf8, read_whole_text
+from curate.sources.files.json_lists import list_items
+from curate.sources.files.raw_row import BOM, CHUNK, Raw, Reading, TextFile, after, not_utf8, read_whole_text
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
@@ -212,14 +213,13 @@ def _read_odd_line(line: int, raw: bytes, offset: int) -> Raw:
 
 def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     """Return the rows of a ``.json`` file: the items of one list, its lines, or the rows of one mapping, from 1."""
+    if TextFile(path, reading).read(CHUNK).lstrip()[:1] == "[":
+        reading.without_splits(str(path))
+        return _list_rows(path, reading)
     text = read_whole_text(path, reading)
     if text.lstrip()[0] == "[":
         reading.without_splits(str(path))
-        try:
-            items = parse(text)
-        except ValueError:
-            return read_broken_list(text, reading)
-        return (read_item(number, item) for number, item in enumerate(items, 1))
+        return _rows_of_list(text, reading)
     try:
         whole = parse(text)
     except ValueError:
@@ -229,3 +229,22 @@ def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
         raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")
     rows = rows_of(whole, reading, str(path))
     return (read_item(number, item) for number, item in enumerate(rows, 1))
+
+
+def _list_rows(path: Path, reading: Reading) -> Iterator[Raw]:
+    """Yield the rows of a list; its text is held whole only where it is broken."""
+    number = 0
+    try:
+        for number, item in enumerate(list_items(TextFile(path, reading).read), 1):
+            yield read_item(number, item)
+    except ValueError:
+        yield from islice(_rows_of_list(read_whole_text(path, reading), reading), number, None)
+
+
+def _rows_of_list(text: str, reading: Reading) -> Iterator[Raw]:
+    """Return the rows of the text of a list, which may be broken."""
+    try:
+        items = parse(text)
+    except ValueError:
+        return read_broken_list(text, reading)
+    return (read_item(number, item) for number, item in enumerate(items, 1))
