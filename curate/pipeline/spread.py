@@ -10,6 +10,7 @@ full disk, a bug. So is one that MessagePack does not hold, such as a path that 
 """
 
 import os
+import platform
 import signal
 import struct
 import subprocess
@@ -34,13 +35,8 @@ MOST_PROCESSES = 16
 FEW = 4  # tasks that are not worth the second that workers take to start
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = struct.Struct(">Q")
-# A worker keeps what it freed for its next task: to take it from the system again costs a tenth of the time that tasks
-# take. The first two are glibc's, the third is Polars'.
-KEPT_MEMORY = {
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-    "MALLOC_MMAP_THRESHOLD_": str(2**28),
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:60000,muzzy_decay_ms:60000",
-}
+# Arrow's own choice of an allocator holds a large page of Parquet twice while it grows; not every wheel has this one.
+ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "jemalloc"} if (sys.platform, platform.machine()) == ("linux", "x86_64") else {}
 
 
 def processes_here() -> int:
@@ -149,7 +145,7 @@ def start_worker() -> _Worker:
         [sys.executable, "-P", "-m", "curate.pipeline.spread_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**KEPT_MEMORY, **os.environ, "PYTHONPATH": paths},
+        env={**ARROW, **os.environ, "PYTHONPATH": paths},
         start_new_session=True,  # Ctrl-C is for this process, which ends the worker
     )
     return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))

@@ -23,7 +23,7 @@ from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
 
-MOST_TOGETHER = 4  # parts of a row group that are read at once: fewer keep several processes busy
+MOST_TOGETHER = 80_000  # rows of a row group, about, that a process reads at once: of more, few processes have work
 
 
 @dataclass
@@ -104,7 +104,7 @@ def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
             and len(last) == len(part.spans) == 1
             and before.kind == span.kind == ROWS_OF
             and (before.path, before.group, before.end) == (span.path, span.group, span.begin)
-            and len(groups[-1]) < MOST_TOGETHER
+            and sum(one.spans[0].rows for one in groups[-1]) < MOST_TOGETHER
         )
         if follows:
             groups[-1].append(part)

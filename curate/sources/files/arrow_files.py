@@ -36,8 +36,6 @@ def _open_parquet(path: Path) -> Any:
     """Return a Parquet file that is read piece by piece: row groups that are read ahead take thrice the time here."""
     import pyarrow.parquet as pq
 
-    if "jemalloc" in pa.supported_memory_backends():  # Arrow's own choice holds a large page twice while it grows
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
     return pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
 
 

@@ -23,6 +23,7 @@ BYTES = 2**24  # of the lines of a span, about
 MOST_LINES = 60_000  # of a span, about: short rows take several times the memory of their bytes
 ROWS = 20_000  # rows of a span of Parquet, at most
 MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them are read
+LARGE_GROUP = 2**26  # bytes of a row group whose pages may be as large, and take their memory while it is read
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
 BLOCK = 2**20
@@ -144,7 +145,8 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
     for group, (rows, size) in enumerate(row_groups(path)):
         if rows > MOST_OF_GROUP * ROWS:
             return None
-        step = min(ROWS, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
+        most = ROWS // 2 if size > LARGE_GROUP else ROWS
+        step = min(most, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
         for begin in range(number, number + rows, step):
             count = min(step, number + rows - begin)
             part = size * count // rows
