@@ -164,6 +164,26 @@ def test_rows_that_are_large_are_small_parts(tiny, tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "store")
 
 
+def test_short_lines_are_smaller_parts(tiny, tmp_path, monkeypatch):
+    for name, value in (("BYTES", 400), ("BLOCK", 20), ("MOST_LINES", 4)):
+        monkeypatch.setattr(spans, name, value)
+    path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}"} for n in range(20)])
+    found = in_parts(tmp_path, path)
+    assert_same(found, at_once(path))
+    assert found[2] > 3
+
+
+def test_csv_in_parts_has_its_notes_and_lines(tiny, tmp_path):
+    path = tmp_path / "rows.csv"
+    records = [f'"q{n}\n""{n}""";a{n}\n' for n in range(30)]
+    path.write_text("".join(["prompt;completion\n", *records[:20], "wrong\n", ";\n", *records[20:]]))
+    found = in_parts(tmp_path, path, on_error="drop")
+    assert_same(found, at_once(path, on_error="drop"))
+    assert found[2] > 3
+    assert found[0]["decisions"]["reason"].to_list() == ["expected 2 fields as in the header, found 1 (line 42)"]
+    assert "fields separated by ';'" in found[1]
+
+
 @pytest.mark.slow
 def test_worker_processes_make_the_same_rows(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "processes_here", lambda: 2)

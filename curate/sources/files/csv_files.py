@@ -71,14 +71,13 @@ class Lines:
 
 def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
     head = read_head(path, reading, usual)
-    note_separator(head, reading)
 
     def from_start() -> tuple[Any, Lines]:
         lines = Lines(path, reading)
         deque(islice(lines, head.first), maxlen=0)
         return csv.reader(lines, strict=True, delimiter=head.separator), lines
 
-    return _records_of_file(path, head, from_start)
+    return _records_of_file(path, head, reading, from_start)
 
 
 def note_separator(head: Head, reading: Reading) -> None:
@@ -196,14 +195,18 @@ class _Records:
         return self._reader.line_num
 
 
-def _records_of_file(path: Path, head: Head, from_start: Callable[[], tuple[Any, Lines]]) -> Iterator[Raw]:
+def _records_of_file(
+    path: Path, head: Head, reading: Reading, from_start: Callable[[], tuple[Any, Lines]]
+) -> Iterator[Raw]:
     """Yield the records after the header.
 
     Args:
         path: The file.
         head: Its beginning.
+        reading: Gets what is to be said of the file.
         from_start: Makes a reader of the header and the records, and the lines that it reads.
     """
+    note_separator(head, reading)  # not before it is read: a file may be opened, and then be read in blocks
     header = head.header
     reader, lines = from_start()
     next(filter(None, reader), None)
