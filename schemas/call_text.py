@@ -28,7 +28,7 @@ _WRAPPERS = (
     "<|/tool_call|>", "<|eom_id|>", "<|eot_id|>", "<|endoftext|>",
 )  # fmt: skip
 _ENDS = ("</s>", "<|im_end|>")  # behind the last call
-_STEMS = ("tool_call", "<function", "[TOOL_CALLS]", "<|python_tag|>", "<｜tool▁call")  # each mark has one of these
+STEMS = ("tool_call", "<function", "[TOOL_CALLS]", "<|python_tag|>", "<｜tool▁call")  # each mark has one of these
 _BARE_ENDS = ("}", "]")  # of a call without a mark
 _MARK = re.compile("|".join(map(re.escape, FORMS)))
 
@@ -37,7 +37,7 @@ def has_mark(text: str) -> bool:
     """Return whether a text has the mark of a call."""
     if "<" not in text and "[" not in text:
         return False
-    for stem in _STEMS:  # nearly no text has one; looking for the marks themselves takes longer
+    for stem in STEMS:  # nearly no text has one; looking for the marks themselves takes longer
         if stem in text:
             return _MARK.search(text) is not None
     return False

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import msgspec
 
@@ -24,6 +25,12 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
             pass
     framed = framed or _as_json(parts).encode("utf-8", "surrogatepass")
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
+
+
+def content_ids(prefix: str, rows: Iterable[tuple[str | int | None, ...]]) -> list[str]:
+    """Return ``content_id(prefix, *row)`` of each row; the texts have no half of a surrogate pair."""
+    digits = b"".join([hashlib.sha256(_encode(row)).digest() for row in rows]).hex()
+    return [f"{prefix}_{digits[at : at + 20]}" for at in range(0, len(digits), 64)]
 
 
 def fingerprint(value: object) -> str:

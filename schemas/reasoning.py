@@ -55,11 +55,11 @@ REPLY_STARTS = (
 )  # fmt: skip
 _OPENED = re.compile(
     rf"(?P<before>\s*(?:(?:{'|'.join(map(re.escape, REPLY_STARTS))})\s*)*)"
-    rf"(?P<mark>{'|'.join(re.escape(m.opening) for m in MARKS)})(?:\s*(?P=mark))*",
+    rf"(?P<mark>(?a:{'|'.join(re.escape(m.opening) for m in MARKS)}))(?:\s*(?P=mark))*",  # a: an ı is no i
     re.IGNORECASE,
 )
 _BY_OPENING = {marks.opening.lower(): marks for marks in MARKS}
-_CLOSING = {marks: re.compile(re.escape(marks.closing), re.IGNORECASE) for marks in MARKS}
+_CLOSING = {marks: re.compile(re.escape(marks.closing), re.IGNORECASE | re.ASCII) for marks in MARKS}
 _TEMPLATE_MARKS = [marks for marks in MARKS if marks.by_template]
 
 # A message of gpt-oss: <|start|>assistant<|channel|>final<|message|>text<|return|>. The recipient of a tool call

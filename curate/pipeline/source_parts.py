@@ -7,7 +7,7 @@ Each part is read and written by itself. Then the parts that share prompts are r
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from curate.sources.source_parts import (
     parts_of,
     read_part,
     read_spans,
+    read_together,
     shared_numbers,
     stream_parts,
 )
@@ -37,17 +38,17 @@ from schemas.progress import Progress
 
 @dataclass
 class PartTask:
-    """A part to read and to write.
+    """Parts to read and to write.
 
     Attributes:
-        part: Where it is in the source.
-        place: Its number.
-        folder: The folder for its files.
+        parts: Where they are in the source.
+        place: The number of the first.
+        folder: The folder for their files.
         label: The stage's label.
         durable: Whether the files are to be there after a power cut.
     """
 
-    part: PartSpans
+    parts: list[PartSpans]
     place: int
     folder: str
     label: str
@@ -106,17 +107,21 @@ def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress
     return facts
 
 
-def make_part(task: PartTask) -> PartMade:
-    """Read a part of a source in files, and write its tables."""
-    made = _written(read_spans(task.part), task.place, Path(task.folder), task.label)
+def make_parts(task: PartTask) -> list[PartMade]:
+    """Read parts of a source in files, and write their tables."""
+    parts = enumerate(read_spans(task.parts), task.place)
+    made = [_written(part, place, Path(task.folder), task.label) for place, part in parts]
     if task.durable:
-        sync_all(Path(file.path) for files in made.files.values() for file in files)
+        sync_all(Path(file.path) for one in made for files in one.files.values() for file in files)
     return made
 
 
 def _in_files(parts: list[PartSpans], folder: Path, label: str, durable: bool) -> Generator[PartMade]:
-    tasks = (PartTask(part, place, str(folder), label, durable) for place, part in enumerate(parts))
-    return spread(make_part, tasks, folder)
+    groups = read_together(parts)
+    places = accumulate(map(len, groups), initial=0)
+    tasks = (PartTask(group, place, str(folder), label, durable) for group, place in zip(groups, places, strict=False))
+    with closing(spread(make_parts, tasks, folder)) as made:
+        yield from chain.from_iterable(made)
 
 
 def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:
@@ -166,7 +171,7 @@ def _again(
     """Yield the place of each part to read again, and what reads it."""
     if spans:
         for place in sorted(places):
-            yield place, lambda shared, part=spans[place]: read_spans(part, shared)
+            yield place, lambda shared, part=spans[place]: next(read_spans([part], shared))
         return
     opened = opened_source(source)
     options = source.options(opened)

@@ -1,14 +1,15 @@
 """Convert the raw rows of a source, or of a part of it, to rows of tables; a row that cannot be read is a problem."""
 
 import gc
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from curate.sources.files.raw_row import Raw
 from curate.sources.open_source import Opened
 from curate.sources.rows.field_map import check_seen, key_names, map_fields
-from curate.sources.rows.row_formats import convert
+from curate.sources.rows.row_formats import Row, convert
 from curate.sources.source_tables import Tables, add_row, evidence_of, row_id
 from schemas.errors import BadRow, SettingError, UserError
 
@@ -85,35 +86,62 @@ def convert_rows(rows: Iterable[Raw], opened: Opened, options: Options, tables: 
         tables: Gets the rows.
     """
     found = Problems()
-    collecting = gc.isenabled()
-    gc.disable()  # looking through the rows again and again for circles, which they do not make, takes a quarter longer
-    try:
+    with no_collecting():
         _convert(rows, opened, options, tables, found)
-    finally:
-        if collecting:
-            gc.enable()
     return found
 
 
+@contextmanager
+def no_collecting() -> Generator[None]:
+    """Look for no circles of objects within the block: rows make none, and looking takes a quarter of their time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _convert(rows: Iterable[Raw], opened: Opened, options: Options, tables: Tables, found: Problems) -> None:
-    name, fields = options.name, options.fields
-    for raw in rows:
-        found.total += 1
-        if not found.total % TOGETHER:
+    for number, raw in enumerate(rows, 1):
+        if not number % TOGETHER:
             tables.flush()
-        try:
-            if raw.row is None:
-                raise BadRow(raw.problem)
-            if fields is None:
-                read = convert(raw.row, cut=options.cut)
-            else:
-                found.known |= key_names(raw.row)
-                read = convert(*map_fields(raw.row, fields, found.seen), cut=options.cut)
-            for row in read:
-                add_row(tables, row, raw, name, opened.file)
-        except (BadRow, RecursionError) as error:
-            problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
-            found.bad += 1
-            opened.note_lost(raw)
-            found.first = found.first or f"{opened.place(raw)}: {problem}"
-            tables.decisions.append((row_id(name, raw), False, str(problem), evidence_of(raw)))
+        add_raw(raw, read_raw(raw, options, found), opened, options, tables, found)
+
+
+def read_raw(raw: Raw, options: Options, found: Problems) -> list[Row] | Exception:
+    """Return the prompts of a row with their candidates, or what is wrong with it.
+
+    Args:
+        raw: The row.
+        options: How it is converted.
+        found: Counts it.
+    """
+    found.total += 1
+    try:
+        if raw.row is None:
+            return BadRow(raw.problem)
+        if options.fields is None:
+            return convert(raw.row, cut=options.cut)
+        found.known |= key_names(raw.row)
+        return convert(*map_fields(raw.row, options.fields, found.seen), cut=options.cut)
+    except (BadRow, RecursionError) as error:
+        return error
+
+
+def add_raw(
+    raw: Raw, read: list[Row] | Exception, opened: Opened, options: Options, tables: Tables, found: Problems
+) -> None:
+    """Add what ``read_raw`` returned of a row to the tables, or a decision that says what is wrong with the row."""
+    try:
+        if isinstance(read, Exception):
+            raise read
+        for row in read:
+            add_row(tables, row, raw, options.name, opened.file)
+    except (BadRow, RecursionError) as error:
+        problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
+        found.bad += 1
+        opened.note_lost(raw)
+        found.first = found.first or f"{opened.place(raw)}: {problem}"
+        tables.decisions.append((row_id(options.name, raw), False, str(problem), evidence_of(raw)))

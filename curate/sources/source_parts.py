@@ -9,17 +9,21 @@ import hashlib
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from curate.sources.convert_rows import Options, Problems, convert_rows
+from curate.sources.convert_columns import NONE, convert_part, id_numbers
+from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, LINES_OF, ROWS, Span, span_rows, spans_of
-from curate.sources.message_tables import is_flat, joined_messages
+from curate.sources.files.spans import BYTES, IN_PARTS, ROWS, ROWS_OF, Span, span_rows, spans_of
+from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
+
+MOST_TOGETHER = 80_000  # rows of a row group, about, that a process reads at once: of more, few processes have work
 
 
 @dataclass
@@ -73,20 +77,50 @@ def parts_of(opened: Opened, options: Options) -> list[PartSpans] | None:
     if opened.files is None or opened.reading.split is not None:
         return None
     spans = spans_of(opened.files)
-    first = next(span_rows(spans[0], Reading()), None) if spans else None
-    if not spans or first is None or is_flat(first.row):
+    if not spans or _has_messages(spans[0]):
         return None
     return [PartSpans(group, opened.name, opened.shown, opened.file, options) for group in _together(spans)]
 
 
+def _has_messages(span: Span) -> bool:
+    """Return whether the rows of a span are messages of trees, or there is none."""
+    if span.kind == ROWS_OF:
+        from curate.sources.files.arrow_files import column_names  # pyarrow is loaded for these files only
+
+        if not FLAT.issubset(column_names(Path(span.path))):
+            return False  # a look at a row takes the memory of a row group
+    first = next(span_rows(span, Reading()), None)
+    return first is None or is_flat(first.row)
+
+
+def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
+    """Return the parts in groups that one process reads, one after another: some of the same row group of a file."""
+    groups: list[list[PartSpans]] = []
+    for part in parts:
+        last = groups[-1][-1].spans if groups else []
+        span, before = part.spans[0], last[0] if last else None
+        follows = (
+            before is not None
+            and len(last) == len(part.spans) == 1
+            and before.kind == span.kind == ROWS_OF
+            and (before.path, before.group, before.end) == (span.path, span.group, span.begin)
+            and sum(one.spans[0].rows for one in groups[-1]) < MOST_TOGETHER
+        )
+        if follows:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
+
+
 def _together(spans: list[Span]) -> list[list[Span]]:
-    """Return spans that are small as one part; lines are a part by themselves."""
+    """Return spans that are small as one part; lines and records are a part by themselves."""
     groups: list[list[Span]] = []
     rows = size = 0
     for span in spans:
         rows, size = rows + span.rows, size + span.size
         last = groups[-1][-1] if groups else None
-        if last is None or LINES_OF in (last.kind, span.kind) or rows > ROWS or size > BYTES:
+        if last is None or last.kind in IN_PARTS or span.kind in IN_PARTS or rows > ROWS or size > BYTES:
             groups.append([span])
             rows, size = span.rows, span.size
         elif last.path == span.path:  # row groups that follow each other: the file is opened once
@@ -96,16 +130,18 @@ def _together(spans: list[Span]) -> list[list[Span]]:
     return groups
 
 
-def rows_of(part: PartSpans, reading: Reading) -> Iterator[Raw]:
-    """Yield the rows of a part."""
-    return chain.from_iterable(span_rows(span, reading) for span in part.spans)
-
-
-def read_spans(part: PartSpans, shared: Shared | None = None) -> Part:
-    """Return a part of a source in files."""
+def read_spans(parts: list[PartSpans], shared: Shared | None = None) -> Iterator[Part]:
+    """Yield parts of a source in files; several are rows of one row group, which is read once."""
+    spans = parts[0].spans
+    if len(parts) > 1:
+        last = parts[-1].spans[0]
+        spans = [spans[0]._replace(end=last.end)]
     reading = Reading()
-    opened = Opened(iter(()), part.name, part.shown, part.file, reading)
-    return read_part(rows_of(part, reading), opened, part.options, shared)
+    rows = chain.from_iterable(span_rows(span, reading) for span in spans)
+    for part in parts:
+        some = islice(rows, part.spans[0].rows) if len(parts) > 1 else rows
+        opened = Opened(iter(()), part.name, part.shown, part.file, reading)
+        yield read_part(some, opened, part.options, shared)
 
 
 def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Shared | None = None) -> Part:
@@ -120,9 +156,9 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
     tables, new, new_own_ids = Tables(), {}, {}
     tables.seen = ChainMap(new, shared.prompts) if shared else new
     tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
-    problems = convert_rows(rows, opened, options, tables)
+    problems, alone = convert_part(list(rows), opened, options, tables, shared.numbers if shared else NONE)
     ids, own_ids = list(new), list(new_own_ids)
-    numbers, own_numbers = _numbers(ids), _own_numbers(own_ids)
+    numbers, own_numbers = id_numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
     if shared:
         again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}
@@ -130,7 +166,7 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
         held = np.flatnonzero(np.isin(own_numbers, shared.numbers)).tolist()
         shared.own_ids.update((own_ids[place], None) for place in held)
     source = tables.source(opened.reading, again)
-    return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers]), tables.waiting)
+    return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers, alone]), tables.waiting)
 
 
 def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
@@ -177,11 +213,6 @@ def shared_numbers(parts: list[np.ndarray]) -> np.ndarray:
     return np.unique(held[1:][held[1:] == held[:-1]])
 
 
-def _numbers(ids: Iterable[str]) -> np.ndarray:
-    """Return ids of ours as numbers of 64 bits; two that differ may have one number, which costs time only."""
-    return np.array([int(one[2:18], 16) for one in ids], np.uint64)
-
-
 def _own_numbers(ids: Iterable[str]) -> np.ndarray:
     found = [int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in ids]
     return np.array(found, np.uint64)
@@ -202,7 +233,7 @@ class Notes:
             found: What was said.
             spans: The part's spans.
         """
-        lines = spans[0].kind == LINES_OF
+        lines = spans[0].kind in IN_PARTS
         if not lines or spans[0].path != self._file:
             self._file, self._said = spans[0].path if lines else "", set()
         for text, count in found.notes.items():

@@ -1,7 +1,8 @@
 """The tables of a source: the rows that were read, row by row, and what was found in them."""
 
-from collections.abc import Container, MutableMapping
+from collections.abc import Container, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -21,7 +22,8 @@ from schemas.rows import COMPLETIONS, DECISIONS, OTHER_METADATA, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
 NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("answered_by",), "decisions": ("stage",)}
-TABLES, CONTRACTS = ("prompts", "completions", "scores", "decisions"), (PROMPTS, COMPLETIONS, SCORES, DECISIONS)
+CONTRACTS = {"prompts": PROMPTS, "completions": COMPLETIONS, "scores": SCORES, "decisions": DECISIONS}
+TABLES = tuple(CONTRACTS)
 WITHOUT_ANSWER = ("unanswered", "unanswered_truths", "alone")  # the numbers of ``Facts`` of prompts without a candidate
 EVIDENCE = 200  # characters of a refused row that are kept
 
@@ -88,10 +90,10 @@ class Tables:
 
     def flush(self) -> None:
         """Make the rows so far columns: as Python's objects they take several times the memory, and its time."""
-        for frames, name, contract in zip(self.frames, TABLES, CONTRACTS, strict=True):
+        for frames, name in zip(self.frames, TABLES, strict=True):
             rows = getattr(self, name)
             if rows or not frames:
-                frames.append(_frame(name, rows, contract))
+                frames.append(_frame(name, rows))
                 rows.clear()
 
     def source(self, reading: Reading, open_ids: Container[str] = ()) -> Source:
@@ -130,10 +132,15 @@ def evidence_of(raw: Raw) -> str:
     return text.strip()[:EVIDENCE].encode(errors="backslashreplace").decode()
 
 
+def identified(row: Row) -> tuple[str, str]:
+    """Return the id of a row's prompt and its messages as JSON text; raise ``BadRow`` where they have none."""
+    messages = dump_turns(row.messages, "messages")
+    return content_id("p", messages, row.tools, row.ground_truth), messages
+
+
 def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> None:
     """Add a row to the tables: all of it, or (on ``BadRow``) nothing of it."""
-    messages = dump_turns(row.messages, "messages")
-    prompt_id = content_id("p", messages, row.tools, row.ground_truth)
+    prompt_id, messages = identified(row)
     if row.prompt_id not in (None, prompt_id):  # as of a repeat in a mix: its answers' ids belong to another prompt
         for candidate in row.candidates:
             candidate.completion_id = None
@@ -251,9 +258,25 @@ def _reasoning(messages: list[Message]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _frame(table: str, rows: list[tuple], contract: dict[str, str]) -> pl.DataFrame:
+def _frame(table: str, rows: list[tuple]) -> pl.DataFrame:
     """Return rows as a frame of the contract's columns, in their order, but for ``NOT_IN_SOURCES``."""
-    missing = NOT_IN_SOURCES.get(table, ())
-    schema = polars_schema({name: kind for name, kind in contract.items() if name not in missing})
+    schema = _schema(table)
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pl.DataFrame({k: pl.Series(k, v, dtype=t) for (k, t), v in zip(schema.items(), columns, strict=True)})
+
+
+def frame_of_columns(table: str, columns: Mapping[str, Any]) -> pl.DataFrame:
+    """Return such a frame of columns, of which one at least is a list; a text is that of all rows, others are null."""
+    schema = _schema(table)
+    lists = {name: pl.Series(name, held, dtype=schema[name]) for name, held in columns.items() if type(held) is list}
+    one = {
+        name: pl.lit(columns[name] if type(columns.get(name)) is str else None, dtype=kind).alias(name)
+        for name, kind in schema.items()
+        if name not in lists
+    }
+    return pl.DataFrame(lists).select(*(one.get(name, pl.col(name)) for name in schema))
+
+
+def _schema(table: str) -> dict[str, pl.DataType]:
+    missing = NOT_IN_SOURCES.get(table, ())
+    return polars_schema({name: kind for name, kind in CONTRACTS[table].items() if name not in missing})

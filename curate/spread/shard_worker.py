@@ -34,7 +34,7 @@ from schemas.errors import Failed, UserError, printable, short_repr
 
 # What may be called, and the field of its task that names the folder that it writes to.
 FUNCTIONS = {
-    "curate.pipeline.source_parts:make_part": "folder",
+    "curate.pipeline.source_parts:make_parts": "folder",
     "curate.pipeline.score_parts:make_part": "folder",
 }
 SOON, LATER = 0.02, 0.5  # seconds between two looks for calls

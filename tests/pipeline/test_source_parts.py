@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate.pipeline.source_parts import PartTask, make_part, write_parts
+from curate.pipeline.source_parts import PartTask, make_parts, write_parts
 from curate.sources import source_parts as reading
 from curate.sources.convert_rows import Options
 from curate.sources.files import compressed, json_files, spans
@@ -84,7 +84,7 @@ def test_parts_make_the_rows_of_the_whole(tiny, tmp_path_factory, rows):
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".json"])
 def test_every_format_can_be_read_in_parts(tiny, tmp_path, ending):
-    rows = [{"prompt": f"q{n % 5}", "completion": f"a{n % 3}", "note": f"{n}"} for n in range(12)]
+    rows = [{"prompt": f"q{n % 8}", "completion": f"a{n % 3}", "note": f"{n}"} for n in range(12)]
     path = tmp_path / f"rows{ending}"
     if ending == ".parquet":
         pl.DataFrame(rows).write_parquet(path, row_group_size=5)
@@ -165,6 +165,26 @@ def test_rows_that_are_large_are_small_parts(tiny, tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "store")
 
 
+def test_short_lines_are_smaller_parts(tiny, tmp_path, monkeypatch):
+    for name, value in (("BYTES", 400), ("BLOCK", 20), ("MOST_LINES", 4)):
+        monkeypatch.setattr(spans, name, value)
+    path = write(tmp_path / "rows.jsonl", [{"prompt": f"q{n}"} for n in range(20)])
+    found = in_parts(tmp_path, path)
+    assert_same(found, at_once(path))
+    assert found[2] > 3
+
+
+def test_csv_in_parts_has_its_notes_and_lines(tiny, tmp_path):
+    path = tmp_path / "rows.csv"
+    records = [f'"q{n}\n""{n}""";a{n}\n' for n in range(30)]
+    path.write_text("".join(["prompt;completion\n", *records[:20], "wrong\n", ";\n", *records[20:]]))
+    found = in_parts(tmp_path, path, on_error="drop")
+    assert_same(found, at_once(path, on_error="drop"))
+    assert found[2] > 3
+    assert found[0]["decisions"]["reason"].to_list() == ["expected 2 fields as in the header, found 1 (line 42)"]
+    assert "fields separated by ';'" in found[1]
+
+
 @pytest.mark.slow
 def test_worker_processes_make_the_same_rows(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(worker_processes, "processes_here", lambda: 2)
@@ -200,7 +220,7 @@ def test_a_killed_worker_is_one_line(monkeypatch):
     monkeypatch.setattr(worker_processes, "start_worker", killed)
     part = reading.PartSpans([], "", "", None, Options("x", None, False))
     with pytest.raises(Failed, match="a worker process was killed"):
-        list(spread(make_part, [PartTask(part, 0, "", "")] * 5, runner=worker_processes.WorkerProcesses(2)))
+        list(spread(make_parts, [PartTask([part], 0, "", "")] * 5, runner=worker_processes.WorkerProcesses(2)))
 
 
 @pytest.mark.slow
@@ -210,6 +230,6 @@ def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
     fields = {"prompt": "prompt", "completion": "completion"}
     assert_same(in_parts(tmp_path, path, fields=fields), at_once(path, fields=fields))
     gone = spans.Span(str(tmp_path / "gone.jsonl"), "", spans.LINES_OF, 0, 9, 0, 1, 9)
-    task = PartTask(reading.PartSpans([gone], "", "", None, Options("x", None, False)), 0, "", "")
+    task = PartTask([reading.PartSpans([gone], "", "", None, Options("x", None, False))], 0, "", "")
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
-        list(spread(make_part, [task] * 5, runner=worker_processes.WorkerProcesses(2)))
+        list(spread(make_parts, [task] * 5, runner=worker_processes.WorkerProcesses(2)))

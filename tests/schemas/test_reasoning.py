@@ -51,6 +51,8 @@ SOLUTION = "<|begin_of_solution|>\n\nso\n\n<|end_of_solution|>"
         ("<think>The tag `</think>` ends it.\n</think>\nso", "The tag `</think>` ends it.", "so"),
         ('<think>"hm"</think>"so"', '"hm"', '"so"'),  # the only closing tag is no quotation
         ("It is about `</think>`.\n</think>\nso", "It is about `</think>`.", "so"),
+        ("<THINK>a</THINK>so", "a", "so"),
+        ("<th\u0131nk>a</think>so", "<th\u0131nk>a", "so"),  # a dotless i is no i, so this is no opening mark
     ],
 )
 def test_a_reasoning_trace_is_split_off(text, trace, answer):

@@ -90,6 +90,11 @@ class OpenFile:
         self._check_name()
         return iter(partial(self._unpacked.readline, LONGEST_LINE), b"")
 
+    def text(self) -> io.TextIOWrapper:
+        """Return the file as text in UTF-8 without a byte order mark, its line ends as they are."""
+        self._check_name()
+        return io.TextIOWrapper(self._unpacked, "utf-8-sig", newline="")
+
     @property
     def followed(self) -> str:
         """A warning about data behind the compressed data, which are not read; empty where there are none."""

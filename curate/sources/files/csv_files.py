@@ -3,14 +3,14 @@
 import csv
 import io
 import re
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from curate.sources.files.raw_row import NoRows, Raw, Reading, read_whole_text
+from curate.sources.files.compressed import LONGEST_LINE
+from curate.sources.files.raw_row import NoRows, Raw, Reading, TextFile, read_whole_text
 from schemas.errors import UserError
 from schemas.messages import short_repr
 
@@ -28,25 +28,92 @@ def read_tsv(path: Path, reading: Reading) -> Iterator[Raw]:
     return _read(path, reading, "\t")
 
 
+class Head(NamedTuple):
+    """The beginning of a file: what separates its fields, and its header.
+
+    Attributes:
+        separator: The character between fields.
+        usual: Whether it is the one that the file's name says.
+        first: How many lines come before the header's record: Excel's ``sep=;``.
+        header: The names of the columns.
+        lines: How many lines the header ends after, those before it included.
+    """
+
+    separator: str
+    usual: bool
+    first: int
+    header: list[str]
+    lines: int
+
+
+class TooLong(Exception):
+    """A line that is longer than ``LONGEST_LINE``."""
+
+
+class Lines:
+    """The lines of a file, as a ``csv.reader`` takes them; ``open`` is whether the latest of them has no line end."""
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        self._file, self.open = TextFile(path, reading), False
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.line(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        if len(line) == LONGEST_LINE:
+            raise TooLong
+        self.open = not line.endswith(("\n", "\r"))
+        return line
+
+
 def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
+    head = read_head(path, reading, usual)
+
+    def from_start() -> tuple[Any, Lines]:
+        lines = Lines(path, reading)
+        deque(islice(lines, head.first), maxlen=0)
+        return csv.reader(lines, strict=True, delimiter=head.separator), lines
+
+    return _records_of_file(path, head, reading, from_start)
+
+
+def note_separator(head: Head, reading: Reading) -> None:
+    """Note what separates the fields where it is another character than the file's name says."""
+    if not head.usual:
+        reading.note(f"fields separated by {NAMES[head.separator]}")
+
+
+def read_head(path: Path, reading: Reading, usual: str) -> Head:
+    """Return the beginning of a CSV file.
+
+    Args:
+        path: The file.
+        reading: Gets what is to be said of the file.
+        usual: The character that separates the fields of most files of that name.
+
+    Raises:
+        UserError: There is no header, or it names a column twice.
+    """
     # The default limit of 128 KiB for a field guards a parser's memory; a long conversation is longer.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    text = read_whole_text(path, reading)
+    csv.field_size_limit(LONGEST_LINE)
+    text = TextFile(path, reading).read(BEGINNING)
+    if not text or text.isspace():
+        text = read_whole_text(path, reading)[:BEGINNING]
     start, separator = _separator_line(text)
     separator = separator or _separator(text, usual)
-    if separator != usual:
-        reading.note(f"fields separated by {NAMES[separator]}")
-
-    def from_start() -> Any:
-        file = io.StringIO(text, newline="")
-        file.seek(start)
-        return csv.reader(file, strict=True, delimiter=separator)
-
-    reader = from_start()
+    first = 1 if start else 0
+    lines = Lines(path, reading)
+    deque(islice(lines, first), maxlen=0)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     try:
         header = next(filter(None, reader), None)
     except csv.Error as error:
         raise UserError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+    except TooLong:
+        raise UserError(f"{path}:{reader.line_num + 1}: {_too_long()}") from None
     if header is None:
         raise NoRows(f"{path}: has no rows; expected a header with the names of the columns")
     if not any(header):
@@ -56,9 +123,11 @@ def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
         raise UserError(
             f"{path}:{reader.line_num}: two columns are named {short_repr(double)}; expected each name once"
         )
-    reader = _Records(reader, header, path) if header.count("") > 1 else reader
-    last = 0 if text.endswith(("\n", "\r")) else text.count("\n") + 1
-    return _read_records(reader, header, last, from_start)
+    return Head(separator, separator == usual, first, header, first + reader.line_num)
+
+
+def _too_long() -> str:
+    return f"the line is longer than {LONGEST_LINE:,} characters"
 
 
 def _separator_line(text: str) -> tuple[int, str]:
@@ -126,39 +195,70 @@ class _Records:
         return self._reader.line_num
 
 
-def _read_records(reader: Any, header: list[str], last: int, from_start: Callable[[], Any]) -> Iterator[Raw]:
+def _records_of_file(
+    path: Path, head: Head, reading: Reading, from_start: Callable[[], tuple[Any, Lines]]
+) -> Iterator[Raw]:
     """Yield the records after the header.
 
     Args:
-        reader: The records.
-        header: The names of the columns.
-        last: The number of a last line without a line end, else 0.
-        from_start: Makes a reader of the header and the records.
+        path: The file.
+        head: Its beginning.
+        reading: Gets what is to be said of the file.
+        from_start: Makes a reader of the header and the records, and the lines that it reads.
     """
-    number, width = 0, len(header)
-    held = any if width > 1 else None  # a line of separators alone is a blank line of a spreadsheet
+    note_separator(head, reading)  # not before it is read: a file may be opened, and then be read in blocks
+    header = head.header
+    reader, lines = from_start()
+    next(filter(None, reader), None)
+    reader = _Records(reader, header, path) if header.count("") > 1 else reader
+    number = 0
     try:
-        for number, values in enumerate(filter(held, reader), 1):
-            if len(values) != width:
-                if any(values[width:] or header[len(values) :]):  # else the separators at the end are too many or few
-                    yield _wrong_width(number, values, header, reader.line_num, last)
-                    continue
-                values += [""] * (width - len(values))
-            yield Raw(number, {k: v for k, v in zip(header, values, strict=False) if v != ""})
+        for raw in read_records(reader, header, lambda: lines.open, lines=head.first):
+            number = raw.line
+            yield raw
     except csv.Error as error:
-        good = from_start()
+        good, _ = from_start()
+        held = any if len(header) > 1 else None
         deque(islice(filter(held, good), number + 1), maxlen=0)  # the header, and the records that were read
-        line, unclosed = good.line_num, "end of data" in str(error)
+        line, unclosed = head.first + good.line_num, "end of data" in str(error) or "field limit" in str(error)
         cut = (
             f"; the file looks cut off, or a quoted field that begins after line {line} does not end"
             if unclosed
             else ""
         )
-        problem = f"not CSV at line {reader.line_num}: {error}{cut}; no row from here on can be read"
+        problem = f"not CSV at line {head.first + reader.line_num}: {error}{cut}; no row from here on can be read"
+        yield Raw(number + 1, None, problem, rest_lost=f"line {line}")
+    except TooLong:
+        line = head.first + reader.line_num
+        problem = f"{_too_long()} (line {line + 1}); no row from here on is read"
         yield Raw(number + 1, None, problem, rest_lost=f"line {line}")
 
 
-def _wrong_width(number: int, values: list[str], header: list[str], line: int, last: int) -> Raw:
+def read_records(
+    reader: Any, header: list[str], is_open: Callable[[], bool], number: int = 0, lines: int = 0, file: str = ""
+) -> Iterator[Raw]:
+    """Yield records.
+
+    Args:
+        reader: The records.
+        header: The names of the columns.
+        is_open: Says whether the latest line has no line end.
+        number: How many records come before.
+        lines: How many lines of the file come before.
+        file: The file's name, where the source has several.
+    """
+    width = len(header)
+    held = any if width > 1 else None  # a line of separators alone is a blank line of a spreadsheet
+    for at, values in enumerate(filter(held, reader), number + 1):
+        if len(values) != width:
+            if any(values[width:] or header[len(values) :]):  # else the separators at the end are too many or few
+                yield _wrong_width(at, values, header, lines + reader.line_num, is_open(), file)
+                continue
+            values += [""] * (width - len(values))
+        yield Raw(at, {k: v for k, v in zip(header, values, strict=False) if v != ""}, "", None, "", file)
+
+
+def _wrong_width(number: int, values: list[str], header: list[str], line: int, is_open: bool, file: str) -> Raw:
     problem = f"expected {len(header)} fields as in the header, found {len(values)} (line {line})"
-    cut = "; the file looks cut off" if line == last and len(values) < len(header) else ""
-    return Raw(number, None, problem + cut, None, ",".join(values))
+    cut = "; the file looks cut off" if is_open and len(values) < len(header) else ""
+    return Raw(number, None, problem + cut, None, ",".join(values), file)

@@ -4,19 +4,27 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from curate.sources.files.broken_json import loose_rows, lower_first, read_broken_list, read_item, read_values
 from curate.sources.files.compressed import LONGEST_LINE, OpenFile, compression_ending, open_file
 from curate.sources.files.json_layouts import rows_of
-from curate.sources.files.raw_row import BOM, Raw, Reading, after, not_utf8, read_whole_text
+from curate.sources.files.json_lists import list_items
+from curate.sources.files.raw_row import BOM, CHUNK, Raw, Reading, TextFile, after, not_utf8, read_whole_text
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
+MOST_LAYOUTS = 20  # sets of keys in a block of lines that is read at once
+OPEN, CLOSE, LINE_END, RETURN = b"{}\n\r"
+_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 LIST_HINT = "; a file that holds one list of rows is named .json"
 
 
@@ -57,6 +65,46 @@ def numbered_rows(
                 yield from _loose(found, reading, notes)
             is_first = False
         offset += len(raw)
+
+
+def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Reading) -> list[Raw] | None:
+    """Return the rows of a block of lines; None where a line is not just one row, or a key may be there twice.
+
+    Args:
+        block: The lines.
+        number: How many lines of the file come before.
+        path: The file.
+        file: Its name, where the source has several.
+        reading: Gets what is to be said of the lines.
+    """
+    body = block.removeprefix(BOM) if number == 0 else block
+    lines = _plain_lines(body)
+    if not lines:
+        return None
+    try:
+        rows = _decode_lines(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(rows) != lines:
+        return None
+    keys = Counter(map(tuple, rows))
+    if len(keys) > MOST_LAYOUTS or not all(
+        body.count(_quoted(key)) == sum(count for names, count in keys.items() if key in names)
+        for key in set(chain.from_iterable(keys))
+    ):
+        return None
+    return [Raw(line, row, "", None, "", file) for line, row in enumerate(rows, number + 1)]
+
+
+def _plain_lines(body: bytes) -> int:
+    """Return how many lines there are; 0 unless each ends with the end of a mapping, and begins with one."""
+    held = np.frombuffer(body, np.uint8)
+    ends = np.flatnonzero(held == LINE_END)
+    last = ends[-1:] + 1 == len(held)
+    between = ends[:-1] if last.any() else ends
+    before = between - (held[between - 1] == RETURN)
+    plain = body.startswith(b"{") and (held[before - 1] == CLOSE).all() and (held[between + 1] == OPEN).all()
+    return len(between) + 1 if plain else 0
 
 
 def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
@@ -165,14 +213,13 @@ def _read_odd_line(line: int, raw: bytes, offset: int) -> Raw:
 
 def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     """Return the rows of a ``.json`` file: the items of one list, its lines, or the rows of one mapping, from 1."""
+    if TextFile(path, reading).read(CHUNK).lstrip()[:1] == "[":
+        reading.without_splits(str(path))
+        return _list_rows(path, reading)
     text = read_whole_text(path, reading)
     if text.lstrip()[0] == "[":
         reading.without_splits(str(path))
-        try:
-            items = parse(text)
-        except ValueError:
-            return read_broken_list(text, reading)
-        return (read_item(number, item) for number, item in enumerate(items, 1))
+        return _rows_of_list(text, reading)
     try:
         whole = parse(text)
     except ValueError:
@@ -182,3 +229,22 @@ def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
         raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")
     rows = rows_of(whole, reading, str(path))
     return (read_item(number, item) for number, item in enumerate(rows, 1))
+
+
+def _list_rows(path: Path, reading: Reading) -> Iterator[Raw]:
+    """Yield the rows of a list; its text is held whole only where it is broken."""
+    number = 0
+    try:
+        for number, item in enumerate(list_items(TextFile(path, reading).read), 1):
+            yield read_item(number, item)
+    except ValueError:
+        yield from islice(_rows_of_list(read_whole_text(path, reading), reading), number, None)
+
+
+def _rows_of_list(text: str, reading: Reading) -> Iterator[Raw]:
+    """Return the rows of the text of a list, which may be broken."""
+    try:
+        items = parse(text)
+    except ValueError:
+        return read_broken_list(text, reading)
+    return (read_item(number, item) for number, item in enumerate(items, 1))

@@ -101,6 +101,39 @@ def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterat
         raise type(error)(str(error).replace(str(path), shown)) from None
 
 
+class TextFile:
+    """A file of text that is read piece by piece."""
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        """Open the file; raise ``UserError`` where it cannot be read. ``reading`` gets what is to be said of it."""
+        self._path, self._reading = path, reading
+        self._file = open_file(path)
+        try:
+            self._text = self._file.text()
+        except self._file.errors as error:
+            raise UserError(f"{path}: {self._file.problem(error)}") from None
+
+    def read(self, size: int) -> str:
+        """Return the next characters, at most ``size``; raise ``UserError`` where they are no UTF-8 or unreadable."""
+        return self._next(self._text.read, size)
+
+    def line(self, size: int) -> str:
+        """Return the next line, or its first ``size`` characters; raises as ``read`` does."""
+        return self._next(self._text.readline, size)
+
+    def _next(self, how: Callable[[int], str], size: int) -> str:
+        try:
+            found = how(size)
+        except UnicodeDecodeError:
+            read_whole_text(self._path, Reading())  # says where
+            raise
+        except self._file.errors as error:
+            raise UserError(f"{self._path}: {self._file.problem(error)}") from None
+        if not found and self._file.followed:
+            self._reading.warn(f"{self._path.name}: {self._file.followed}")
+        return found
+
+
 def read_whole_text(path: Path, reading: Reading) -> str:
     """Return the text of a file that cannot be read in parts; raise ``UserError`` where it is empty or not UTF-8."""
     parts, size, limit = [], 0, unpacked_size_limit(path)

@@ -9,19 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
+from curate.sources.files.csv_blocks import Block, block_rows, blocks_of
 from curate.sources.files.file_formats import LINES, file_format, read_rows
-from curate.sources.files.json_files import numbered_rows, read_json_lines
+from curate.sources.files.json_files import numbered_rows, read_json_lines, rows_of_lines
 from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
 from curate.sources.files.source_files import Files
 from schemas.errors import UserError
 
 BYTES = 2**24  # of the lines of a span, about
+MOST_LINES = 60_000  # of a span, about: short rows take several times the memory of their bytes
 ROWS = 20_000  # rows of a span of Parquet, at most
 MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them are read
+LARGE_GROUP = 2**26  # bytes of a row group whose pages may be as large, and take their memory while it is read
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
 BLOCK = 2**20
+LINE_END = 10
 
 
 class Span(NamedTuple):
@@ -30,12 +36,14 @@ class Span(NamedTuple):
     Attributes:
         path: The file.
         file: Its name, where the source has several.
-        kind: What it is: ``LINES_OF``, ``ROWS_OF`` Parquet, or ``WHOLE``.
+        kind: What it is: ``LINES_OF``, ``RECORDS_OF`` CSV, ``ROWS_OF`` Parquet, or ``WHOLE``.
         begin: The first byte of the lines, or how many rows of the file come before.
         end: The byte or the row behind the last.
         number: How many lines or rows of the file come before.
         rows: How many lines or rows there are; 0 where that is not known.
         size: Their bytes, about.
+        group: The number of their row group in a Parquet file.
+        lines: How many lines of a CSV file come before.
     """
 
     path: str
@@ -46,9 +54,13 @@ class Span(NamedTuple):
     number: int
     rows: int
     size: int
+    group: int = 0
+    lines: int = 0
 
 
-LINES_OF, ROWS_OF, WHOLE = "lines", "rows", "whole"
+LINES_OF, RECORDS_OF, ROWS_OF, WHOLE = "lines", "records", "rows", "whole"
+IN_PARTS = (LINES_OF, RECORDS_OF)  # each span is a part by itself
+USUAL = {".csv": ",", ".tsv": "\t"}  # what separates the fields
 
 
 def spans_of(files: Files) -> list[Span] | None:
@@ -69,6 +81,8 @@ def _file_spans(path: Path, name: str) -> list[Span] | None:
         return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
     if ending in LINES and not packed:
         return _line_spans(path, name, size)
+    if ending in USUAL and not packed:
+        return _record_spans(path, name, USUAL[ending])
     return _row_spans(path, name) if ending == ".parquet" else None
 
 
@@ -88,15 +102,18 @@ def _line_spans(path: Path, name: str, size: int) -> list[Span] | None:
     with path.open("rb") as file:
         if any(file.read(8).startswith(magic) for magic in MAGIC):
             return None
-        begin = number = 0
+        begin, number, step = 0, 0, BYTES
         while begin < size:
-            file.seek(min(begin + BYTES, size))
+            file.seek(min(begin + step, size))
             longest = LONGEST_LINE - BYTES  # with what the line may have before this place
             rest = file.readline(longest)
             end = file.tell()
             if len(rest) == longest:
                 return None
             lines = _count_lines(file, begin, end)
+            if lines > MOST_LINES and step > BLOCK:
+                step = max(step * MOST_LINES // lines, BLOCK)
+                continue
             spans.append(Span(str(path), name, LINES_OF, begin, end, number, lines, end - begin))
             begin, number = end, number + lines
     return spans
@@ -106,8 +123,17 @@ def _count_lines(file: io.BufferedReader, begin: int, end: int) -> int:
     file.seek(begin)
     count, left = 0, end - begin
     while left and (block := file.read(min(left, BLOCK))):
-        count, left = count + block.count(b"\n"), left - len(block)
+        count, left = count + int(np.count_nonzero(np.frombuffer(block, np.uint8) == LINE_END)), left - len(block)
     return count
+
+
+def _record_spans(path: Path, name: str, usual: str) -> list[Span] | None:
+    """Return the spans of a CSV file; None where it cannot be cut."""
+    found = [
+        Span(str(path), name, RECORDS_OF, one.begin, one.end, one.number, one.rows, one.end - one.begin, 0, one.lines)
+        for one in blocks_of(path, usual, BYTES, MOST_LINES) or ()
+    ]
+    return found or None
 
 
 def _row_spans(path: Path, name: str) -> list[Span] | None:
@@ -116,21 +142,23 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
 
     spans: list[Span] = []
     number = 0
-    for rows, size in row_groups(path):
+    for group, (rows, size) in enumerate(row_groups(path)):
         if rows > MOST_OF_GROUP * ROWS:
             return None
-        step = min(ROWS, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
+        most = ROWS // 2 if size > LARGE_GROUP else ROWS
+        step = min(most, -(-rows // min(MOST_OF_GROUP, 1 + size // BYTES)) or 1)
         for begin in range(number, number + rows, step):
             count = min(step, number + rows - begin)
-            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, size * count // rows))
+            part = size * count // rows
+            spans.append(Span(str(path), name, ROWS_OF, begin, begin + count, begin, count, part, group))
         number += rows
     return spans or None
 
 
 def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
-    """Yield the rows of a span, numbered as in their file."""
-    for raw in _rows(span, reading):
-        yield raw._replace(file=span.file) if span.file else raw
+    """Return the rows of a span, numbered as in their file."""
+    rows = _rows(span, reading)
+    return (raw if raw.file else raw._replace(file=span.file) for raw in rows) if span.file else rows
 
 
 def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
@@ -138,8 +166,14 @@ def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
     if span.kind == LINES_OF:
         with path.open("rb") as file:
             file.seek(span.begin)
-            held = io.BytesIO(file.read(span.end - span.begin))
-        return numbered_rows(enumerate(held, span.number + 1), path, reading, span.begin)
+            block = file.read(span.end - span.begin)
+        rows = rows_of_lines(block, span.number, path, span.file, reading)
+        if rows is not None:
+            return iter(rows)
+        return numbered_rows(enumerate(io.BytesIO(block), span.number + 1), path, reading, span.begin)
+    if span.kind == RECORDS_OF:
+        block = Block(span.begin, span.end, span.number, span.rows, span.lines)
+        return block_rows(path, block, USUAL[file_format(path) or ""], span.file, reading)
     if span.kind == WHOLE:
         return _whole(path, span.file, reading)
     from curate.sources.files.arrow_files import read_some

@@ -59,7 +59,7 @@ class PlainRow(NamedTuple):
 
 def plain_row(row: dict[str, Any]) -> PlainRow | None:
     """Return a row that is plain, else None."""
-    plain = _plain(tuple(row), tuple([value_kind(value) for value in row.values()]))
+    plain = plain_layout(tuple(row), tuple([value_kind(value) for value in row.values()]))
     if plain is None:
         return None
     text, answer = row[plain.prompt], row[plain.answer]
@@ -67,7 +67,7 @@ def plain_row(row: dict[str, Any]) -> PlainRow | None:
     if is_transcript(text) or not all(map(_is_plain, answers)):
         return None
     for value in row.values():
-        if type(value) is str and (value[:1] == "[" or not _has_characters(value)):
+        if type(value) is str and (value[:1] == "[" or not has_characters(value)):
             return None
     if plain.context:
         context = row[plain.context]
@@ -80,13 +80,13 @@ def plain_row(row: dict[str, Any]) -> PlainRow | None:
 
 def _is_plain(answer: Any) -> bool:
     """Return whether an answer of a list or by itself is a text without a trace and a call."""
-    if type(answer) is not str or not _has_characters(answer):
+    if type(answer) is not str or not has_characters(answer):
         return False
     trace, rest = split_reasoning(answer)
     return trace is None and rest is answer and not has_mark(answer)
 
 
-def _has_characters(text: str) -> bool:
+def has_characters(text: str) -> bool:
     """Return whether a text has no half of a surrogate pair."""
     if text.isascii():
         return True
@@ -98,7 +98,7 @@ def _has_characters(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _plain(keys: tuple[str, ...], kinds: tuple[str, ...]) -> Plain | None:
+def plain_layout(keys: tuple[str, ...], kinds: tuple[str, ...]) -> Plain | None:
     """Return where the parts of rows with these keys and kinds are; None where they are not plain."""
     if not _CLOSER_LOOK.isdisjoint(keys) or not all(
         type(key) is str and kind in _OF_A_KIND for key, kind in zip(keys, kinds, strict=True)

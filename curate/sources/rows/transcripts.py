@@ -14,6 +14,7 @@ _LINES = re.compile(r"(?:\A\s*|\n)(Human|Assistant):[ \t]?")
 _GUANACO = re.compile(r"\s*### ?(Human|Assistant):[ \t]?")
 _STEER = re.compile(r"(?:\A|\n?<extra_id_1>(User|Assistant)\n)")
 _STEER_MARK = "<extra_id_1>"
+SIGNS = ("Human:", _STEER_MARK)  # a transcript has one of these
 _ROLES = {"Human": "user", "User": "user", "Assistant": "assistant", None: "user"}
 
 

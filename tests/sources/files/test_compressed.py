@@ -81,7 +81,9 @@ def test_unknown_formats_have_a_remedy(tmp_path):
 
 
 def test_what_unpacks_without_end_is_bounded(tmp_path, monkeypatch):
-    (tmp_path / "a.json.gz").write_bytes(gzip.compress(b"[" + b" " * 3_000_000 + b"]"))
+    (tmp_path / "a.json.gz").write_bytes(
+        gzip.compress(b"{" + b" " * 3_000_000 + b"}")
+    )  # a list is no text that is held
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(LINES + b" " * 3_000_000 + b"\n" + LINES))
     assert read_source(tmp_path / "a.jsonl.gz").prompts.height == 3
     monkeypatch.setattr(compressed, "MOST_UNPACKED", 2_000_000)
