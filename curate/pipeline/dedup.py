@@ -7,8 +7,13 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text import same_text
+from curate.pipeline.compared_texts import compared_texts
 from curate.pipeline.decisions import decision_stage, kept_summary
+from curate.pipeline.dedup_parts.decide import decisions
+from curate.pipeline.dedup_parts.in_parts import PartsRun
+from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
+from curate.pipeline.dedup_parts.when import check_in_parts, is_in_parts
+from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
@@ -18,8 +23,6 @@ from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import PART, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
-
-SHOWN = 300  # characters of a text that evidence shows
 
 
 def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
@@ -50,8 +53,9 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     condition = step.settings.get("where")
     if condition is not None:
         sql_conditions.check(condition, columns, f"{where}: dedup.where")
-    given = {k: v for k, v in step.settings.items() if k not in ("as", "where")}
+    given = {k: v for k, v in step.settings.items() if k not in ("as", "where", "in_parts")}
     rule = read_row_rule(state, "dedup", step.use or "", given, where, text_column)
+    in_parts = check_in_parts(step.settings.get("in_parts"), rule, rows.table, where)
     label = state.label(rows.table, "dedup", step.name)
     mentioned = sql_conditions.mentioned(condition, list(columns)) if condition else []
     turns = [TURNS[text_column]] if text_column in TURNS else []
@@ -66,6 +70,7 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
         condition=condition,
         label=label,
         where=where,
+        in_parts=in_parts,
     )
     return decision_stage(rows, label, key, build, rule_code(rule))
 
@@ -81,9 +86,20 @@ def write_duplicates(
     condition: str | None,
     label: str,
     where: str,
+    in_parts: bool | None = None,
+    sizes: Sizes | None = None,
 ) -> str:
-    """Write a decision for every row; texts and ids stay on disk while the texts are compared."""
+    """Write a decision for every row; texts and ids stay on disk while the texts are compared.
+
+    Where the step is made in parts (``dedup_parts``), the decisions are the same, byte for byte.
+    """
     run.progress.begin(label, rows.height)
+    if is_in_parts(in_parts, rule, rows.table, rows.height) and rows.height:
+        holds = _holding(rows, prompts, condition, columns, f"{where}: dedup.where") if condition else None
+        sizes = sizes or sizes_for(rows.height)
+        parts = PartsRun(writer, run, rule, rows, None if holds is None else holds.to_numpy(), label, sizes)
+        note = parts.write(lambda: _scores(rows, prompts, rule.by or "", holds))
+        return _summary(writer, rows, holds, label) + note
     scores, compared = [pl.Series(rule.by or "", [], dtype=pl.Float64)], [np.zeros(0, bool)]
 
     def texts_to_compare() -> Iterator[pl.Series]:
@@ -95,8 +111,7 @@ def write_duplicates(
             if rule.by:
                 scores.append(part[rule.by].cast(pl.Float64))
             turns = TURNS.get(rule.on)
-            several = same_text.as_text(same_text.conversations(part[turns])) if turns else None
-            yield part[rule.on] if several is None else several.fill_null(part[rule.on])
+            yield compared_texts(part[rule.on], part[turns] if turns else None)
 
     texts = mapped_texts(texts_to_compare(), run.store)
     holds = pl.Series(np.concatenate(compared)) if condition else None
@@ -104,12 +119,32 @@ def write_duplicates(
     found = find_duplicates(run, rule, ids, texts, pl.concat(scores) if rule.by else None, label)
     for part in found.parts():
         writer.write("decisions", part)
-    beside = ""
-    if holds is not None:
-        for ids in _ids(rows, ~holds):
-            writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
-        beside = f"; {holds.len() - holds.sum():,} not compared (where)"
-    return kept_summary(writer, rows) + beside + found.note
+    return _summary(writer, rows, holds, label) + found.note
+
+
+def _summary(writer: StageWriter, rows: RowSet, holds: pl.Series | None, label: str) -> str:
+    """Write the decisions about the rows that are not compared; return how many rows are kept, and not compared."""
+    if holds is None:
+        return kept_summary(writer, rows)
+    for ids in _ids(rows, ~holds):
+        writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
+    return f"{kept_summary(writer, rows)}; {holds.len() - holds.sum():,} not compared (where)"
+
+
+def _holding(rows: RowSet, prompts: RowSet | None, condition: str, columns: list[str], where: str) -> pl.Series:
+    """Return for which rows a condition holds."""
+    mentioned = sql_conditions.mentioned(condition, columns)
+    parts = [sql_conditions.holds(part, condition, where) for part in read_batches(rows, mentioned, prompts)]
+    return pl.concat(parts)
+
+
+def _scores(rows: RowSet, prompts: RowSet | None, name: str, wanted: pl.Series | None) -> Iterator[pl.Series]:
+    """Yield the scores of rows, a batch at a time; of those for which ``wanted`` holds, if it is given."""
+    start = 0
+    for part in read_batches(rows, [name], prompts):
+        scores = part[name].cast(pl.Float64)
+        yield scores if wanted is None else scores.filter(wanted[start : start + part.height])
+        start += part.height
 
 
 def _ids(rows: RowSet, wanted: pl.Series | None) -> Iterator[pl.Series]:
@@ -145,19 +180,12 @@ class FoundDuplicates:
         its text) and their ``similarity``; where whole connected clusters are dropped, also the near row ``via`` which
         it is in the cluster.
         """
-        name, rows = self.rule.step.name, self.dropped["row"].to_numpy()
-        reason = "duplicate (exact)" if name == "exact" else f"near-duplicate ({name})"
+        rows = self.dropped["row"].to_numpy()
         for low in range(0, max(1, len(self.ids)), PART):
             ids = self.ids[low : low + PART]
             first, end = np.searchsorted(rows, [low, low + len(ids)]).tolist()
-            kept, evidence = np.ones(len(ids), bool), pl.Series("evidence", [None], dtype=pl.String)
-            evidence = evidence.new_from_index(0, len(ids))
-            if end > first:
-                at = rows[first:end] - low
-                kept[at] = False
-                evidence = evidence.scatter(at, _evidence(self.rule, self.dropped[first:end], self.ids))
-            decisions = pl.DataFrame({"row_id": ids.alias("row_id"), "kept": kept, "evidence": evidence})
-            yield decisions.with_columns(stage=pl.lit(self.label), reason=pl.when(~pl.col("kept")).then(pl.lit(reason)))
+            evidence = duplicate_evidence(self.rule, self.dropped[first:end], self.ids)
+            yield decisions(ids, rows[first:end] - low, evidence, self.label, duplicate_reason(self.rule))
 
 
 def find_duplicates(
@@ -173,27 +201,3 @@ def find_duplicates(
         near = int((dropped["duplicate_of"] < before).sum())
         note = "; ".join(filter(None, [f"{near:,} near other data ({before:,} rows)", note]))
     return FoundDuplicates(rule, ids, label, dropped, f"; {note}" if note else "")
-
-
-def _evidence(rule: RowRule, dropped: pl.DataFrame, ids: pl.Series) -> pl.Series:
-    """Return each dropped row's evidence (JSON text)."""
-    reference = rule.reference.rows if rule.reference else None
-    before = reference.height if reference is not None else 0
-
-    def ids_of(rows: pl.Series) -> pl.Series:
-        own = ids.gather(pl.select(pl.when(rows >= before).then(rows - before)).to_series())
-        if reference is None:
-            return own
-        return reference["row_id"].gather(pl.select(pl.when(rows < before).then(rows)).to_series()).fill_null(own)
-
-    fields = {"of": ids_of(dropped["duplicate_of"]), "similarity": dropped["similarity"].round(4)}
-    if rule.settings.get("cluster") == "connected":
-        fields["via"] = ids_of(dropped["via"])
-    as_json = pl.struct(pl.all()).struct.json_encode()
-    own = pl.DataFrame(fields).select(evidence=as_json)["evidence"]
-    near = dropped["duplicate_of"] < before
-    if reference is None or not near.any():
-        return own
-    shown = reference[dropped["duplicate_of"].filter(near)].select("file", "line", pl.col("text").str.slice(0, SHOWN))
-    evidence = shown.hstack(pl.DataFrame(fields).filter(near)).select(evidence=as_json)["evidence"]
-    return own.scatter(near.arg_true(), evidence)

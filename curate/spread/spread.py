@@ -67,6 +67,11 @@ def run_by(runner: Runner) -> Generator[None]:
         _runner.reset(token)
 
 
+def elsewhere() -> bool:
+    """Return whether another runner makes the calls than worker processes here."""
+    return not isinstance(_runner.get(), WorkerProcesses)
+
+
 def spread(
     function: Callable[[Task], Result], tasks: Iterable[Task], kept: Path | None = None, runner: Runner | None = None
 ) -> Generator[Result]:
