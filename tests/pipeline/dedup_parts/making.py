@@ -55,9 +55,10 @@ def decided(
     sizes: Sizes | None,
     condition: str | None = None,
     runner: Runner = ONE,
+    name: str = "",
 ) -> tuple[Stage, str]:
     """The stage of decisions and its result: in parts of these sizes, or on one machine where there are none."""
-    name = f"dedup{len(list((store.path / 'stages').iterdir()))}"
+    name = name or f"dedup{len(list((store.path / 'stages').iterdir()))}"
     with store.new_stage(name, "prompts.dedup.minhash") as writer, run_by(runner):
         said = write_duplicates(
             writer,
