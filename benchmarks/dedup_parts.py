@@ -1,8 +1,8 @@
 """``dedup: minhash`` in parts beside one machine: ``python -m benchmarks.dedup_parts --rows 1000000 --processes 2``.
 
 Texts have planted copies (``benchmarks.planted``). Each way runs in a process of its own, over the same store; the
-decisions must be the same, byte for byte. Seconds are by the clock, for each phase; beside them are the processor time
-of all processes, the peak memory of the largest one (pages of mapped files count), and the bytes that the phases leave.
+decisions must be the same, byte for byte. Seconds are by the clock and of the processors, for each phase; beside them
+are the peak memory of the largest process (pages of mapped files count), and the bytes that the phases leave.
 """
 
 import argparse
@@ -33,21 +33,29 @@ from schemas.progress import Progress
 ROWS, PROCESSES, SEED = 1_000_000, 2, 2
 
 
+def processor_time() -> float:
+    """Return the processor time of this process, and of the workers that have ended, in seconds."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 class Phases(Progress):
     """Notes how long each phase takes, and what it leaves on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.seconds, self.name, self.since = folder, dict[str, float](), "", 0.0
+        self.folder, self.seconds, self.cpu = folder, dict[str, float](), dict[str, float]()
+        self.name, self.since, self.used = "", 0.0, 0.0
 
     def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
         """End a phase, and start one."""
         self.close()
-        self.name, self.since = label.rsplit(": ", 1)[-1], time.perf_counter()
+        self.name, self.since, self.used = label.rsplit(": ", 1)[-1], time.perf_counter(), processor_time()
 
     def close(self) -> None:
         """End a phase."""
         if self.name:
             self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.perf_counter() - self.since
+            self.cpu[self.name] = self.cpu.get(self.name, 0.0) + processor_time() - self.used
 
     def bytes(self) -> dict[str, int]:
         """Return the bytes that each phase has left so far."""
@@ -58,9 +66,9 @@ class Phases(Progress):
 def measure(rows: int = ROWS, processes: int = PROCESSES) -> list[Row]:
     """Measure both ways, and say whether they decide the same."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        _fresh("make", folder, rows, processes)
+        made = _fresh("make", folder, rows, processes)
         one, parts = (_fresh(way, folder, rows, processes) for way in ("one", "parts"))
-    print(json.dumps({"one": one, "parts": parts}, indent=1))
+    print(json.dumps({**made, "one": one, "parts": parts}, indent=1))
     if one["content"] != parts["content"]:
         raise RuntimeError("the two ways decide differently")
     name = f"minhash in parts, {rows:,} documents, {processes} processes"
@@ -105,16 +113,18 @@ def decide(folder: Path, in_parts: bool, processes: int) -> dict[str, Any]:
         started = time.perf_counter()
         rule = RowRule(step, step.defaults | {"ngram": 5, "threshold": 0.75}, "prompt")
         said = write_duplicates(writer, RunContext(store, phases), rows=rows, rule=rule, in_parts=in_parts, **held)
-        seconds = time.perf_counter() - started
+        seconds, own = time.perf_counter() - started, time.process_time()
         phases.close()
         left = phases.bytes()
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": seconds,
-        "cpu": sum(one.ru_utime + one.ru_stime for one in used),
+        "cpu": processor_time(),
         "peak": max(one.ru_maxrss for one in used) / 1024,
+        "own_cpu": own,
         "own_peak": used[0].ru_maxrss / 1024,
         "phases": phases.seconds,
+        "phases_cpu": phases.cpu,
         "bytes": left,
         "said": said,
         "content": writer.stage().content("decisions"),

@@ -11,6 +11,7 @@ from curate.pipeline.compared_texts import compared_texts
 from curate.pipeline.decisions import decision_stage, kept_summary
 from curate.pipeline.dedup_parts.decide import decisions
 from curate.pipeline.dedup_parts.in_parts import PartsRun
+from curate.pipeline.dedup_parts.plan import parts_note
 from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
 from curate.pipeline.dedup_parts.when import check_in_parts, is_in_parts
 from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason
@@ -72,7 +73,7 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
         where=where,
         in_parts=in_parts,
     )
-    return decision_stage(rows, label, key, build, rule_code(rule))
+    return decision_stage(rows, label, key, build, rule_code(rule), partial(parts_note, rows, rule, in_parts))
 
 
 def write_duplicates(

@@ -25,7 +25,7 @@ from curate.pipeline.dedup_parts.sizes import Sizes
 from curate.spread.task_calls import Call, make
 from curate.spread.worker_processes import ROOT, WorkerProcesses
 from curate.storage.row_set import RowSet
-from curate.storage.stage import PART
+from curate.storage.stage import PART, load_stage
 from curate.storage.store import Store
 from tests.pipeline.dedup_parts.making import decided, parts_left, rows_in, rule_of
 
@@ -177,7 +177,7 @@ def test_a_killed_run_goes_on_where_it_ended(tmp_path, after):
     there = answers(path)  # a worker that was at work may add one later
     store = Store(path, durable=False)
     rows = RowSet("prompts", "prompt_id")
-    rows.add(store.stage("rows"))
+    rows.add(load_stage(path / "stages" / "prompts.source.rows-rows"))
     again, _ = decided(store, rows, rule_of(), FEW, runner=rest, name="killed")
     whole, _ = decided(store, rows, rule_of(), FEW, runner=every)
     one, _ = decided(store, rows, rule_of(), None)

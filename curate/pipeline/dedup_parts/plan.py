@@ -1,0 +1,88 @@
+"""What ``dedup: minhash`` in parts takes for so many rows: tasks, disk, memory and time, from measured rates.
+
+docs/scale.md has the arithmetic, and where the rates come from (``python -m benchmarks.dedup_parts``).
+"""
+
+from dataclasses import dataclass
+
+from curate.algorithms.text.shingles import CONTENT, bands
+from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
+from curate.pipeline.dedup_parts.when import is_in_parts
+from curate.pipeline.row_rule import RowRule
+from curate.spread.worker_processes import processes_here
+from curate.storage.damage import read_table
+from curate.storage.row_set import RowSet
+
+KEY, HASH = 8, 24  # bytes on disk for each row: of a band, and for the hashes of its text
+# Shares of rows in the texts of the benchmark, of which 40 % are copies, and microseconds of a processor.
+EDGE, PAIRS, COPIES = 0.4, 0.3, 0.12  # rows in a pair; pairs that are compared for each row; rows equal to another
+PAIR_BYTES = 32  # of a pair: in memory while bands are joined, and on disk while it is compared
+DROPPED = 40  # bytes of a row with an edge: its place, its group, what it duplicates
+SKETCH, READ, SORT, COMPARE, DECIDE = 0.04, 0.01, 0.1, 8.0, 2.0
+
+
+@dataclass(frozen=True)
+class PartsPlan:
+    """What a step takes.
+
+    Attributes:
+        tasks: How many tasks.
+        disk: The most bytes of the phases' files.
+        memory: The most bytes in the process that calls ``spread``, beside the rows' own ten.
+        task_memory: The most bytes of a task.
+        seconds: Seconds of a processor.
+    """
+
+    tasks: int
+    disk: int
+    memory: int
+    task_memory: int
+    seconds: float
+
+
+def parts_plan(rows: int, size: float, count: int, sizes: Sizes) -> PartsPlan:
+    """Return what a step takes.
+
+    Args:
+        rows: How many rows.
+        size: The mean bytes of a text.
+        count: How many bands there are.
+        sizes: The sizes of tasks.
+    """
+    pairs, texts = PAIRS * rows, EDGE * rows * size
+    parts = -(-rows // sizes.part)
+    tasks = 3 * parts + sizes.content_ranges + count * sizes.ranges + -(-int(pairs) // sizes.pairs)
+    disk = rows * (KEY * count + HASH) + PAIR_BYTES * pairs + texts
+    memory = rows / 8 + PAIR_BYTES * pairs + DROPPED * (EDGE + COPIES) * rows
+    of_task = max(sizes.part * (size + 8 * (count + CONTENT)), 3 * KEY * rows / sizes.ranges)
+    micro = rows * (size * (SKETCH + READ) + SORT * (count + 3) + DECIDE) + pairs * COMPARE
+    return PartsPlan(tasks, int(disk), int(memory), int(of_task), micro / 1e6)
+
+
+def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
+    """Return a line on what a step takes that would be made in parts; "" for another.
+
+    Args:
+        rows: The rows, of which some may be dropped before.
+        rule: The step.
+        in_parts: What the recipe says.
+    """
+    if not rows.height or not is_in_parts(in_parts, rule, rows.table, rows.height):
+        return ""
+    chosen = rule.settings
+    count = bands(chosen["threshold"], chosen["permutations"], chosen["recall"]).count
+    column = "messages" if (rows.table, rule.on) == ("completions", "completion") else rule.on
+    text = read_table(rows.files[0], [column])[column]
+    size = text.str.len_bytes().sum() / max(1, len(text))
+    made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height)), processes_here()
+    hours = made.seconds / 3600
+    return (
+        f"in parts: {made.tasks:,} tasks for at most {rows.height:,} rows, about {_bytes(made.disk)} of disk, "
+        f"{_bytes(made.memory)} here and {_bytes(made.task_memory)} in a task, {hours:,.2g} hours of a processor "
+        f"({hours / processes:,.2g} hours on {processes} here)"
+    )
+
+
+def _bytes(count: float) -> str:
+    unit, size = next((one for one in (("TB", 1e12), ("GB", 1e9)) if count >= one[1]), ("MB", 1e6))
+    return f"{count / size:,.1f} {unit}"
