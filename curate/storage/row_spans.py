@@ -48,7 +48,7 @@ def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[F
             now, at = at[:room], at[room:]
             flags = np.zeros(len(kept), bool)
             flags[now] = True
-            spans[-1].append(FileRows(str(path), np.packbits(flags, bitorder="little").tobytes(), len(now)))
+            spans[-1].append(FileRows(str(path.absolute()), np.packbits(flags, bitorder="little").tobytes(), len(now)))
             room -= len(now)
     return spans
 

@@ -92,7 +92,7 @@ class PartsRun:
         return self.rule.reference.rows.height if self.rule.reference else 0
 
     def _folder(self, name: str) -> Path:
-        folder = self.writer.parts / name
+        folder = self.writer.parts.absolute() / name  # a task may be done in another current folder
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -174,7 +174,7 @@ class PartsRun:
             order = _order(settings["keep"], files.gather(order), score, ranked < before)
         held = families.families(candidates, copies, ranked, order, before)
         texts = SpreadTexts(
-            files, self._folder("verify"), self.sizes.pairs, self.writer.durable, self.run.progress,
+            files, self._folder("verify"), self.sizes.compared, self.writer.durable, self.run.progress,
             f"{self.label}: verify",
         )  # fmt: skip
         grams = compared_grams(**{name: settings[name] for name in GRAMS})

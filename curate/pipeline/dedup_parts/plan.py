@@ -16,9 +16,10 @@ from curate.storage.row_set import RowSet
 KEY, HASH = 8, 24  # bytes on disk for each row: of a band, and for the hashes of its text
 # Shares of rows in the texts of the benchmark, of which 40 % are copies, and microseconds of a processor.
 EDGE, PAIRS, COPIES = 0.4, 0.3, 0.12  # rows in a pair; pairs that are compared for each row; rows equal to another
-PAIR_BYTES = 32  # of a pair: in memory while bands are joined, and on disk while it is compared
-DROPPED = 40  # bytes of a row with an edge: its place, its group, what it duplicates
-SKETCH, READ, SORT, COMPARE, DECIDE = 0.04, 0.01, 0.1, 8.0, 2.0
+PAIR_DISK, PAIR_MEMORY = 110, 64  # bytes of a pair: once for each band that finds it, and while it is compared
+ROW_MEMORY = 40  # bytes of a row with an edge: its place, its group, what it duplicates
+SKETCH, READ, COMPARE = 0.0175, 0.0035, 0.02  # for each byte of a text
+SORT, DECIDE = 0.16, 1.3  # for each key; for each row
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def parts_plan(rows: int, size: float, count: int, sizes: Sizes) -> PartsPlan:
     """
     pairs, texts = PAIRS * rows, EDGE * rows * size
     parts = -(-rows // sizes.part)
-    tasks = 3 * parts + sizes.content_ranges + count * sizes.ranges + -(-int(pairs) // sizes.pairs)
-    disk = rows * (KEY * count + HASH) + PAIR_BYTES * pairs + texts
-    memory = rows / 8 + PAIR_BYTES * pairs + DROPPED * (EDGE + COPIES) * rows
-    of_task = max(sizes.part * (size + 8 * (count + CONTENT)), 3 * KEY * rows / sizes.ranges)
-    micro = rows * (size * (SKETCH + READ) + SORT * (count + 3) + DECIDE) + pairs * COMPARE
+    compared = 2 * pairs * size
+    tasks = 3 * parts + sizes.content_ranges + count * sizes.ranges + -(-int(compared) // sizes.compared)
+    disk = rows * (KEY * count + HASH) + PAIR_DISK * pairs + texts
+    memory = rows / 8 + PAIR_MEMORY * pairs + ROW_MEMORY * (EDGE + COPIES) * rows
+    of_task = max(sizes.part * 2 * KEY * (count + CONTENT), 3 * KEY * rows / sizes.ranges, 4 * sizes.compared)
+    micro = rows * (size * (SKETCH + READ) + SORT * (count + HASH // KEY) + DECIDE) + compared * COMPARE
     return PartsPlan(tasks, int(disk), int(memory), int(of_task), micro / 1e6)
 
 
@@ -73,7 +75,7 @@ def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
     count = bands(chosen["threshold"], chosen["permutations"], chosen["recall"]).count
     column = "messages" if (rows.table, rule.on) == ("completions", "completion") else rule.on
     text = read_table(rows.files[0], [column])[column]
-    size = text.str.len_bytes().sum() / max(1, len(text))
+    size = int(text.str.len_bytes().sum()) / max(1, len(text))
     made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height)), processes_here()
     hours = made.seconds / 3600
     return (

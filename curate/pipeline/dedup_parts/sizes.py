@@ -8,6 +8,7 @@ from curate.storage.stage import PART
 MOST_ROWS = 1_000_000  # of a part: 88 MB of sketches
 FEWEST_PARTS = 32  # as long as each has a file's worth of rows
 RANGE = 1 << 26  # rows of a band in one range of keys: 512 MB
+COMPARED = 100 << 20  # bytes of texts in a task that compares pairs: some 100,000 pairs of texts of 1 KB
 CONTENT_RANGES = 4  # ranges of hashes of texts for one of keys: a hash takes three times a key's bytes, and is sorted
 
 
@@ -19,7 +20,7 @@ class Sizes:
         part: The rows of a part, a multiple of ``PART``.
         ranges: The ranges of keys in each band.
         content_ranges: The ranges of hashes of texts.
-        pairs: The pairs that a task compares.
+        compared: The bytes of texts that a task compares.
         crowded: The rows from which on a bucket is large (``near_pairs``).
         most: The pairs of large buckets that are compared without lowering their number (``near_pairs``).
     """
@@ -27,7 +28,7 @@ class Sizes:
     part: int
     ranges: int
     content_ranges: int
-    pairs: int = 250_000
+    compared: int = COMPARED
     crowded: int = CROWDED
     most: int = PAIRS
 

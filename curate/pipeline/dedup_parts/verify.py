@@ -1,4 +1,4 @@
-"""Phase 5: pairs of texts are compared in full, some thousand pairs a task."""
+"""Phase 5: pairs of texts are compared in full, some megabytes of texts a task."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.text.levels import Level
-from curate.algorithms.text.shingles import Grams, jaccard
+from curate.algorithms.text.shingles import Grams, blocks, jaccard
 from curate.pipeline.dedup_parts.texts import TextFiles
 from curate.spread.spread import spread
 from curate.storage.array_files import read_array, write_array
@@ -60,7 +60,7 @@ class SpreadTexts:
     Attributes:
         files: The texts.
         folder: The folder for the files of pairs and of similarities.
-        size: The pairs of a task.
+        size: The bytes of texts that a task compares.
         durable: Whether the files are to be there after a power cut.
         progress: Shows how many pairs are compared.
         label: The label that it shows.
@@ -94,12 +94,13 @@ class SpreadTexts:
         name = f"{self.calls:04d}"
         pairs = self.folder / f"{name}-pairs.npy"
         write_array(pairs, np.stack([left, right]).astype(np.int64), durable=self.durable)
+        sizes = self.files.sizes(left) * (np.diff(left, prepend=-1) != 0) + self.files.sizes(right)
         tasks = [
             VerifyTask(
                 self.files,
                 str(pairs),
                 low,
-                min(len(left), low + self.size),
+                high,
                 grams.ngram,
                 grams.characters,
                 [*grams.level],
@@ -107,7 +108,7 @@ class SpreadTexts:
                 str(self.folder / f"{name}-{place:06d}.npy"),
                 self.durable,
             )
-            for place, low in enumerate(range(0, len(left), self.size))
+            for place, (low, high) in enumerate(blocks(sizes, self.size))
         ]
         self.progress.begin(self.label, len(left), "pairs")
         for done in spread(compare, tasks, self.folder / name):

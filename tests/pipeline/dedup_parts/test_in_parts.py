@@ -27,6 +27,7 @@ from curate.spread.worker_processes import ROOT, WorkerProcesses
 from curate.storage.row_set import RowSet
 from curate.storage.stage import PART, load_stage
 from curate.storage.store import Store
+from schemas.errors import Failed
 from tests.pipeline.dedup_parts.making import decided, parts_left, rows_in, rule_of
 
 pytestmark = pytest.mark.slow  # whole stages: seconds for the file
@@ -55,7 +56,7 @@ SIZES = st.builds(
     part=st.integers(1, 50),
     ranges=st.integers(1, 3),
     content_ranges=st.integers(1, 3),
-    pairs=st.integers(1, 30),
+    compared=st.integers(1, 5000),
 )
 RULES = st.fixed_dictionaries(
     {
@@ -78,7 +79,7 @@ RULES = st.fixed_dictionaries(
     condition=st.sampled_from([None, "prompt like '%w1%'", "length(prompt) < 0"]),
     scores=st.lists(st.sampled_from([None, 0.0, 1.0]), min_size=60, max_size=60),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_cut_gives_what_one_machine_decides(seed, count, rule, sizes, file, known, condition, scores):
     texts, other = near_texts(seed, count), None
     if known is not None:  # other data has no nulls, and rows of it are near to some of ours
@@ -100,7 +101,7 @@ def test_large_buckets_are_looked_at_as_on_one_machine(tmp_path, crowded, most, 
     store, rule = Store(tmp_path / "s", durable=False), rule_of(threshold=0.5, cluster=cluster)
     rows = rows_in(store, texts, 70)
     found = one_machine(texts, crowded, most, rule.settings)
-    sizes = Sizes(60, 2, 3, 1000, crowded, most)
+    sizes = Sizes(60, 2, 3, 20_000, crowded, most)
     stage, _ = decided(store, rows, rule, sizes)
     dropped = stage.read("decisions").filter(~pl.col("kept"))
     evidence = [json.loads(text) for text in dropped["evidence"]]
@@ -127,7 +128,7 @@ def test_worker_processes_write_the_same_bytes(tmp_path):
     texts = [text and f"{n % 25_000} {text}" for n, text in enumerate(near_texts(1, 500) * 120)]
     store, rule = Store(tmp_path / "s", durable=False), rule_of(permutations=16)
     rows = rows_in(store, texts, 25_000)
-    sizes = Sizes(PART, 1, 2, 10_000)
+    sizes = Sizes(PART, 1, 2, 1 << 20)
     one, said = decided(store, rows, rule, None, "length(prompt) > 3")
     parts, also_said = decided(store, rows, rule, sizes, "length(prompt) > 3", WorkerProcesses(2))
     assert said == also_said and one.read("decisions")["kept"].sum() < rows.height - 10_000
@@ -140,13 +141,14 @@ from pathlib import Path
 from curate.spread.task_calls import Call, make
 from curate.spread.worker_processes import WorkerProcesses
 from curate.storage.store import Store
+from schemas.errors import Failed
 from tests.pipeline.dedup_parts.making import decided, rows_in, rule_of
 from tests.pipeline.dedup_parts.test_in_parts import FEW, near_texts
 store = Store(Path(sys.argv[1]), durable=False)
 rows = rows_in(store, near_texts(5, 200), 50)
 decided(store, rows, rule_of(), FEW, runner=WorkerProcesses(2), name="killed")
 """
-FEW = Sizes(70, 1, 1, 60)
+FEW = Sizes(70, 1, 1, 9000)
 
 
 class Counting:
@@ -185,6 +187,26 @@ def test_a_killed_run_goes_on_where_it_ended(tmp_path, after):
         again.read("decisions")
     )
     assert after <= there and rest.made <= every.made - there
+
+
+class Dying(Counting):
+    """A runner whose worker is killed at its eleventh call."""
+
+    def submit(self, call: Call) -> Future[bytes | None]:
+        if self.made == 10:
+            raise Failed("a worker process was killed")
+        return super().submit(call)
+
+
+def test_a_run_whose_worker_was_killed_goes_on(tmp_path):
+    store = Store(tmp_path / "s", durable=False)
+    rows, rest = rows_in(store, near_texts(5, 200), 50), Counting()
+    with pytest.raises(Failed, match="a worker process was killed"):
+        decided(store, rows, rule_of(), FEW, runner=Dying(), name="killed")
+    again, _ = decided(store, rows, rule_of(), FEW, runner=rest, name="killed")
+    one, _ = decided(store, rows, rule_of(), None)
+    assert again.read("decisions").equals(one.read("decisions")) and rest.made > 10
+    assert parts_left(store) == []
 
 
 def answers(store: Path) -> int:
