@@ -20,7 +20,7 @@ import polars as pl
 
 from benchmarks.measure import ROOT, Row
 from benchmarks.planted import parts
-from curate.pipeline.dedup import write_duplicates
+from curate.pipeline.dedup import write_in_parts
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import run_by
@@ -108,11 +108,22 @@ def decide(folder: Path, in_parts: bool, processes: int) -> dict[str, Any]:
     assert stage is not None
     rows.add(stage)
     phases, step = Phases(folder), find_step("dedup", "minhash")
-    held = {"columns": ["prompt", "messages"], "label": "dedup", "where": "", "condition": None, "prompts": None}
     with store.new_stage(f"dedup{in_parts}", "dedup") as writer, run_by(WorkerProcesses(processes)):
         started = time.perf_counter()
         rule = RowRule(step, step.defaults | {"ngram": 5, "threshold": 0.75}, "prompt")
-        said = write_duplicates(writer, RunContext(store, phases), rows=rows, rule=rule, in_parts=in_parts, **held)
+        said = write_in_parts(
+            writer,
+            RunContext(store, phases),
+            rows=rows,
+            prompts=None,
+            columns=["prompt", "messages"],
+            rule=rule,
+            condition=None,
+            label="dedup",
+            where="",
+            in_parts=in_parts,
+            mentioned=[],
+        )
         seconds, own = time.perf_counter() - started, time.process_time()
         phases.close()
         left = phases.bytes()

@@ -82,15 +82,13 @@ def dedup(
     _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
+    how, text, known = bands(threshold, permutations, recall), text.cast(pl.String), known.fill_null(False)
     grams = compared_grams(ngram, unit, nfkc, ignore_case, ignore_punctuation, ignore_indents)
-    how = bands(threshold, permutations, recall)
-    text, known = text.cast(pl.String), known.fill_null(False)
-    no_sketches = sketch.null_count() == len(sketch)
-    made = sketches(text, grams, how, seed) if no_sketches else _sketch_array(sketch, how.count)
+    none = sketch.null_count() == len(sketch)
+    made = sketches(text, grams, how, seed) if none else _sketch_array(sketch, how.count)
     unique, copies, first = unique_texts(made, priority(keep, text, score, known), known.to_numpy())
-    search = PairSearch(
-        TextColumn(text), unique, int(known.gather(unique).sum()), grams, threshold, cluster == "connected"
-    )
+    others = int(known.gather(unique).sum())
+    search = PairSearch(TextColumn(text), unique, others, grams, threshold, cluster == "connected")
     return _result(len(text), dropped_rows(unique, _find(search, made, cluster), copies, first))
 
 

@@ -62,17 +62,10 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     turns = [TURNS[text_column]] if text_column in TURNS else []
     needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
-    build = partial(
-        write_duplicates,
-        rows=rows,
-        prompts=prompts,
-        columns=needed,
-        rule=rule,
-        condition=condition,
-        label=label,
-        where=where,
-        in_parts=in_parts,
-    )
+    given = {"rows": rows, "prompts": prompts, "columns": needed, "rule": rule, "condition": condition}
+    build = partial(write_duplicates, **given, label=label, where=where)
+    if rule.step.name == "minhash":
+        build = partial(write_in_parts, **given, label=label, where=where, in_parts=in_parts, mentioned=mentioned)
     return decision_stage(rows, label, key, build, rule_code(rule), partial(parts_note, rows, rule, in_parts))
 
 
@@ -87,20 +80,9 @@ def write_duplicates(
     condition: str | None,
     label: str,
     where: str,
-    in_parts: bool | None = None,
-    sizes: Sizes | None = None,
 ) -> str:
-    """Write a decision for every row; texts and ids stay on disk while the texts are compared.
-
-    Where the step is made in parts (``dedup_parts``), the decisions are the same, byte for byte.
-    """
+    """Write a decision for every row; texts and ids stay on disk while the texts are compared."""
     run.progress.begin(label, rows.height)
-    if is_in_parts(in_parts, rule, rows.table, rows.height) and rows.height:
-        holds = _holding(rows, prompts, condition, columns, f"{where}: dedup.where") if condition else None
-        sizes = sizes or sizes_for(rows.height)
-        parts = PartsRun(writer, run, rule, rows, None if holds is None else holds.to_numpy(), label, sizes)
-        note = parts.write(lambda: _scores(rows, prompts, rule.by or "", holds))
-        return _summary(writer, rows, holds, label) + note
     scores, compared = [pl.Series(rule.by or "", [], dtype=pl.Float64)], [np.zeros(0, bool)]
 
     def texts_to_compare() -> Iterator[pl.Series]:
@@ -123,6 +105,34 @@ def write_duplicates(
     return _summary(writer, rows, holds, label) + found.note
 
 
+def write_in_parts(
+    writer: StageWriter,
+    run: RunContext,
+    *,
+    rows: RowSet,
+    prompts: RowSet | None,
+    columns: list[str],
+    rule: RowRule,
+    condition: str | None,
+    label: str,
+    where: str,
+    in_parts: bool | None,
+    mentioned: list[str],
+    sizes: Sizes | None = None,
+) -> str:
+    """Do as ``write_duplicates``, in parts (``dedup_parts``) where it is to be: the same decisions, byte for byte."""
+    if not rows.height or not is_in_parts(in_parts, rule, rows.table, rows.height):
+        return write_duplicates(
+            writer, run, rows=rows, prompts=prompts, columns=columns, rule=rule, condition=condition, label=label,
+            where=where,
+        )  # fmt: skip
+    holds = _holding(rows, prompts, condition, mentioned, f"{where}: dedup.where") if condition else None
+    wanted, sizes = None if holds is None else holds.to_numpy(), sizes or sizes_for(rows.height)
+    parts = PartsRun(writer, run, rule, rows, wanted, label, sizes)
+    note = parts.write(lambda: _scores(rows, prompts, rule.by or "", holds))
+    return _summary(writer, rows, holds, label) + note
+
+
 def _summary(writer: StageWriter, rows: RowSet, holds: pl.Series | None, label: str) -> str:
     """Write the decisions about the rows that are not compared; return how many rows are kept, and not compared."""
     if holds is None:
@@ -132,9 +142,8 @@ def _summary(writer: StageWriter, rows: RowSet, holds: pl.Series | None, label: 
     return f"{kept_summary(writer, rows)}; {holds.len() - holds.sum():,} not compared (where)"
 
 
-def _holding(rows: RowSet, prompts: RowSet | None, condition: str, columns: list[str], where: str) -> pl.Series:
-    """Return for which rows a condition holds."""
-    mentioned = sql_conditions.mentioned(condition, columns)
+def _holding(rows: RowSet, prompts: RowSet | None, condition: str, mentioned: list[str], where: str) -> pl.Series:
+    """Return for which rows a condition holds, by the columns that it mentions."""
     parts = [sql_conditions.holds(part, condition, where) for part in read_batches(rows, mentioned, prompts)]
     return pl.concat(parts)
 

@@ -1,4 +1,4 @@
-"""Arrays and texts in files of their own, for work that goes through files: written whole, and read a piece at a time.
+"""Arrays, texts and tables in files of their own, for work that goes through files: written whole, read by pieces.
 
 A file of an array is NumPy's (``.npy``). Texts are two files: their bytes one after another, and where each ends.
 """
@@ -28,6 +28,16 @@ def write_array(path: Path, array: np.ndarray, *, durable: bool = False) -> None
     """
     with _whole(path, durable) as file:
         np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def write_table(path: Path, table: pl.DataFrame, *, durable: bool = False) -> None:
+    """Write a table into a Parquet file (``damage.read_table``), whole or not at all.
+
+    Raises:
+        Failed: The disk is full.
+    """
+    with _whole(path, durable) as file:
+        table.write_parquet(file, compression="zstd", compression_level=1)
 
 
 def read_array(path: Path | str) -> np.ndarray:

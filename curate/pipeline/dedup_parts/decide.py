@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from curate.pipeline.dedup_parts.texts import Part
+from curate.storage.damage import read_table
 from curate.storage.files import sync_all
 from curate.storage.row_spans import read_span
 from curate.storage.stage import PartFile, write_files
@@ -39,7 +40,7 @@ def write_decisions(task: DecideTask) -> list[PartFile]:
     """Write the decisions about a part; return the files."""
     ids = pl.concat([frame[task.id] for frame in read_span(task.part.files, [task.id])], rechunk=True)
     empty = pl.DataFrame(schema={"at": pl.Int64, "evidence": pl.String})
-    dropped = pl.read_parquet(task.dropped) if task.dropped else empty
+    dropped = read_table(Path(task.dropped)) if task.dropped else empty
     rows = decisions(ids, dropped["at"].to_numpy(), dropped["evidence"], task.label, task.reason)
     files = write_files(Path(task.folder), f"{task.part.place:06d}", "decisions", rows)
     if task.durable:

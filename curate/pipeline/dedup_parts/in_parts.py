@@ -30,7 +30,7 @@ from curate.pipeline.row_rule import TURNS, RowRule
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import spread
 from curate.steps.find_step import sketcher
-from curate.storage.array_files import read_array, write_array
+from curate.storage.array_files import read_array, write_array, write_table
 from curate.storage.row_set import RowSet
 from curate.storage.row_spans import FileRows, row_spans
 from curate.storage.stage import StageWriter
@@ -111,7 +111,7 @@ class PartsRun:
         for place, low in enumerate(range(0, len(texts), self.sizes.part)):
             part = pl.DataFrame({"text": texts[low : low + self.sizes.part]})
             path = self._folder("reference") / f"{place:06d}.parquet"
-            part.write_parquet(path)
+            write_table(path, part, durable=self.writer.durable)
             every = np.packbits(np.ones(part.height, bool), bitorder="little").tobytes()
             yield Part(place, low, [FileRows(str(path), every, part.height)], "text")
 
@@ -223,7 +223,8 @@ class PartsRun:
                     renumbered(dropped[n][low:high]) for n in ("duplicate_of", "via")
                 )
                 told = duplicate_evidence(self.rule, of_part, ids)
-                pl.DataFrame({"at": rows[low:high] - part.first, "evidence": told}).write_parquet(path)
+                table = pl.DataFrame({"at": rows[low:high] - part.first, "evidence": told})
+                write_table(path, table, durable=self.writer.durable)
             yield DecideTask(part, self.rows.id, str(path or ""), self.label, reason, str(folder), self.writer.durable)
 
     def _read_ids(self) -> Iterator[pl.DataFrame]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.pipeline.dedup import write_duplicates
+from curate.pipeline.dedup import write_in_parts
 from curate.pipeline.dedup_parts.sizes import Sizes
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.stage_spec import RunContext
@@ -60,7 +60,7 @@ def decided(
     """The stage of decisions and its result: in parts of these sizes, or on one machine where there are none."""
     name = name or f"dedup{len(list((store.path / 'stages').iterdir()))}"
     with store.new_stage(name, "prompts.dedup.minhash") as writer, run_by(runner):
-        said = write_duplicates(
+        said = write_in_parts(
             writer,
             RunContext(store, Progress()),
             rows=rows,
@@ -71,6 +71,7 @@ def decided(
             label="prompts.dedup.minhash",
             where="r.yaml:3",
             in_parts=sizes is not None,
+            mentioned=["prompt"],
             sizes=sizes,
         )
         writer.info["result"] = said
