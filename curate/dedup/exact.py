@@ -62,17 +62,16 @@ def dedup(
             return made
         return made.scatter(bare.arg_true(), levelled(part.filter(bare), level._replace(punctuation=False)))
 
-    def hashes(low: int) -> pl.DataFrame:
+    def hash_block(low: int) -> None:
         part = text[low : low + BLOCK]
-        not_blank, part = (part.str.strip_chars() != "").fill_null(False), normalise(part)
-        return pl.DataFrame({"one": part.hash(seed=0), "two": part.hash(seed=1), "not_blank": not_blank})
+        not_blank[low : low + BLOCK] = (part.str.strip_chars() != "").fill_null(False).to_numpy()
+        part = normalise(part)
+        one[low : low + BLOCK], two[low : low + BLOCK] = part.hash(seed=0).to_numpy(), part.hash(seed=1).to_numpy()
 
     text, known = text.cast(pl.String), known.fill_null(False)
-    order = priority(keep, text, score, known)
-    parts = each(hashes, range(0, max(1, len(text)), BLOCK))
-    one, two, not_blank = (np.concatenate([part[name].to_numpy() for part in parts]) for name in parts[0].columns)
-    del parts
-    copies, first = _copies(one, two, order)
+    one, two, not_blank = (np.empty(len(text), kind) for kind in (np.uint64, np.uint64, bool))
+    each(hash_block, range(0, len(text), BLOCK))
+    copies, first = _copies(one, two, priority(keep, text, score, known))
     wanted = not_blank[copies] & ~known.to_numpy()[copies]
     copies, first = copies[wanted], first[wanted]
     equal = equal_texts(text, copies, first, normalise)

@@ -1,8 +1,9 @@
 """The verb ``dedup``: duplicates are dropped, with the kept row that each duplicates and how near it is as evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -14,14 +15,14 @@ from curate.pipeline.dedup_parts.in_parts import PartsRun
 from curate.pipeline.dedup_parts.plan import parts_note
 from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
 from curate.pipeline.dedup_parts.when import check_in_parts, is_in_parts
-from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason
+from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason, with_named_ids
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
 from curate.storage.mapped_columns import mapped_texts
 from curate.storage.rows import RowSet, read_batches
-from curate.storage.stage import PART, StageWriter
+from curate.storage.stage import PART, StageWriter, parts_of
 from schemas import recipe as recipes
 from schemas.errors import unknown
 
@@ -98,9 +99,9 @@ def write_duplicates(
 
     texts = mapped_texts(texts_to_compare(), run.store)
     holds = pl.Series(np.concatenate(compared)) if condition else None
-    ids = mapped_texts(_ids(rows, holds), run.store)
-    found = find_duplicates(run, rule, ids, texts, pl.concat(scores) if rule.by else None, label)
-    for part in found.parts():
+    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, label)
+    del texts
+    for part in found.parts(lambda: _ids(rows, holds)):
         writer.write("decisions", part)
     return _summary(writer, rows, holds, label) + found.note
 
@@ -171,35 +172,39 @@ class FoundDuplicates:
 
     Attributes:
         rule: The rule.
-        ids: The rows' ids.
         label: The stage's label, for the decisions.
         dropped: The rows that are dropped (``row``), with what each duplicates, in order.
         note: A note on the result that begins with ``; ``, or "".
     """
 
     rule: RowRule
-    ids: pl.Series
     label: str
     dropped: pl.DataFrame
     note: str
 
-    def parts(self) -> Iterator[pl.DataFrame]:
+    def parts(self, ids: Callable[[], Iterable[pl.Series]]) -> Iterator[pl.DataFrame]:
         """Yield a decision for every row, in tables of at most ``PART`` rows.
 
         A dropped row's evidence names the row it duplicates (``of``, or ``file`` and ``line`` of reference data with
         its text) and their ``similarity``; where whole connected clusters are dropped, also the near row ``via`` which
         it is in the cluster.
+
+        Args:
+            ids: Yields the rows' ids, a part at a time.
         """
-        rows = self.dropped["row"].to_numpy()
-        for low in range(0, max(1, len(self.ids)), PART):
-            ids = self.ids[low : low + PART]
-            first, end = np.searchsorted(rows, [low, low + len(ids)]).tolist()
-            evidence = duplicate_evidence(self.rule, self.dropped[first:end], self.ids)
-            yield decisions(ids, rows[first:end] - low, evidence, self.label, duplicate_reason(self.rule))
+        before = self.rule.reference.rows.height if self.rule.reference else 0
+        none = pl.Series("row_id", [], dtype=pl.String)
+        numbered, named = with_named_ids(self.dropped, chain([none], ids()), before)
+        rows, low = self.dropped["row"].to_numpy(), 0
+        for table in parts_of((part.alias("row_id").to_frame() for part in chain([none], ids())), PART):
+            first, end = np.searchsorted(rows, [low, low + table.height]).tolist()
+            evidence = duplicate_evidence(self.rule, numbered[first:end], named)
+            yield decisions(table["row_id"], rows[first:end] - low, evidence, self.label, duplicate_reason(self.rule))
+            low += table.height
 
 
 def find_duplicates(
-    run: RunContext, rule: RowRule, ids: pl.Series, texts: pl.Series, score: pl.Series | None, label: str
+    run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Series | None, label: str
 ) -> FoundDuplicates:
     """Run a dedup step over rows."""
     columns = read_columns(run, rule, texts, score)
@@ -210,4 +215,4 @@ def find_duplicates(
     if before:
         near = int((dropped["duplicate_of"] < before).sum())
         note = "; ".join(filter(None, [f"{near:,} near other data ({before:,} rows)", note]))
-    return FoundDuplicates(rule, ids, label, dropped, f"; {note}" if note else "")
+    return FoundDuplicates(rule, label, dropped, f"; {note}" if note else "")

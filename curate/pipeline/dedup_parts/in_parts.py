@@ -25,7 +25,7 @@ from curate.pipeline.dedup_parts.sizes import Sizes
 from curate.pipeline.dedup_parts.sketches import Sketched, SketchTask, make_sketches
 from curate.pipeline.dedup_parts.texts import Part, TextFiles, TextsTask, write_wanted_texts
 from curate.pipeline.dedup_parts.verify import SpreadTexts
-from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason
+from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason, taken, with_named_ids
 from curate.pipeline.row_rule import TURNS, RowRule
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import spread
@@ -170,7 +170,7 @@ class PartsRun:
         files = self._texts(parts, read)
         order = np.arange(len(ranked))
         if not first:
-            score = _taken(scores(), ranked[ranked >= before] - before) if settings["keep"] == "best" else None
+            score = taken(scores(), ranked[ranked >= before] - before) if settings["keep"] == "best" else None
             order = _order(settings["keep"], files.gather(order), score, ranked < before)
         held = families.families(candidates, copies, ranked, order, before)
         texts = SpreadTexts(
@@ -201,37 +201,24 @@ class PartsRun:
                 self.writer.take_part("decisions", file)
 
     def _decide_tasks(self, parts: list[Part], dropped: pl.DataFrame) -> Iterator[DecideTask]:
-        before, folder = self._before, self._folder("decisions")
-        named = (
-            dropped.select(pl.concat([pl.col("duplicate_of"), pl.col("via")]).unique().sort()).to_series().to_numpy()
-        )
-        named = named[named >= before] - before
-        ids = _taken((frame[self.rows.id] for frame in self._read_ids()), named)
-
-        def renumbered(rows: pl.Series) -> pl.Series:
-            values = rows.to_numpy()
-            return pl.Series(
-                rows.name, np.where(values < before, values, before + np.searchsorted(named, values - before))
-            )
-
+        folder = self._folder("decisions")
+        numbered, ids = with_named_ids(dropped, self._ids(), self._before)
         rows, reason = dropped["row"].to_numpy(), duplicate_reason(self.rule)
         for part in parts:
             low, high = np.searchsorted(rows, [part.first, part.first + part.rows]).tolist()
             path = folder / f"{part.place:06d}-dropped.parquet" if high > low else None
             if path:
-                of_part = dropped[low:high].with_columns(
-                    renumbered(dropped[n][low:high]) for n in ("duplicate_of", "via")
-                )
-                told = duplicate_evidence(self.rule, of_part, ids)
+                told = duplicate_evidence(self.rule, numbered[low:high], ids)
                 table = pl.DataFrame({"at": rows[low:high] - part.first, "evidence": told})
                 write_table(path, table, durable=self.writer.durable)
             yield DecideTask(part, self.rows.id, str(path or ""), self.label, reason, str(folder), self.writer.durable)
 
-    def _read_ids(self) -> Iterator[pl.DataFrame]:
+    def _ids(self) -> Iterator[pl.Series]:
         done = 0
         for _, frame in self.rows.read([self.rows.id]):
             done += frame.height
-            yield frame if self.wanted is None else frame.filter(pl.Series(self.wanted[done - frame.height : done]))
+            ids = frame[self.rows.id]
+            yield ids if self.wanted is None else ids.filter(pl.Series(self.wanted[done - frame.height : done]))
 
 
 def _bits(rows: np.ndarray, count: int) -> np.ndarray:
@@ -239,16 +226,6 @@ def _bits(rows: np.ndarray, count: int) -> np.ndarray:
     bits = np.zeros(count // 8 + 1, np.uint8)
     np.bitwise_or.at(bits, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))
     return bits
-
-
-def _taken(parts: Iterable[pl.Series], rows: np.ndarray) -> pl.Series:
-    """Return the values at some sorted places of a column that comes part by part."""
-    held, start = [], 0
-    for part in parts:
-        low, high = np.searchsorted(rows, [start, start + len(part)]).tolist()
-        held.append(part.gather(rows[low:high] - start))
-        start += len(part)
-    return pl.concat(held)
 
 
 def _order(keep: Any, text: pl.Series, score: pl.Series | None, known: np.ndarray) -> np.ndarray:
