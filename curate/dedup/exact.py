@@ -71,7 +71,9 @@ def dedup(
     text, known = text.cast(pl.String), known.fill_null(False)
     one, two, not_blank = (np.empty(len(text), kind) for kind in (np.uint64, np.uint64, bool))
     each(hash_block, range(0, len(text), BLOCK))
-    copies, first = _copies(one, two, priority(keep, text, score, known))
+    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
+    order = priority(keep, text.gather(rows), score.gather(rows), known.gather(rows))
+    copies, first = _copies(one[rows], two[rows], rows, order)
     wanted = not_blank[copies] & ~known.to_numpy()[copies]
     copies, first = copies[wanted], first[wanted]
     equal = equal_texts(text, copies, first, normalise)
@@ -82,14 +84,21 @@ def dedup(
     return nothing.with_columns(nothing[name].scatter(copies[equal], values) for name, values in found.items())
 
 
-def _copies(one: np.ndarray, two: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows that have both hashes of a row before them in ``order``, and the first such row of each."""
-    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
-    place = np.empty(len(order), np.uint32)
-    place[order] = np.arange(len(order), dtype=np.uint32)
-    ranked = rows[np.lexsort((place[rows], two[rows], one[rows]))]
+def _copies(one: np.ndarray, two: np.ndarray, rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that have both hashes of a row before them in order, and the first such row of each.
+
+    Args:
+        one: A hash of each of ``rows``.
+        two: Another.
+        rows: The rows that share their first hash with another one.
+        order: Their order of priority, as numbers in ``rows``.
+    """
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    by = np.lexsort((place, two, one))
+    ranked, one, two = rows[by], one[by], two[by]
     new = np.ones(len(ranked), bool)
-    new[1:] = (one[ranked[1:]] != one[ranked[:-1]]) | (two[ranked[1:]] != two[ranked[:-1]])
+    new[1:] = (one[1:] != one[:-1]) | (two[1:] != two[:-1])
     first = ranked[new][np.cumsum(new) - 1]
     return ranked[~new], first[~new]
 
