@@ -18,7 +18,7 @@ KEY, HASH = 8, 24  # bytes on disk for each row: of a band, and for the hashes o
 EDGE, PAIRS, COPIES = 0.4, 0.3, 0.12  # rows in a pair; pairs that are compared for each row; rows equal to another
 PAIR_DISK, PAIR_MEMORY = 110, 64  # bytes of a pair: once for each band that finds it, and while it is compared
 ROW_MEMORY = 40  # bytes of a row with an edge: its place, its group, what it duplicates
-SKETCH, READ, COMPARE = 0.0175, 0.0035, 0.02  # for each byte of a text
+SKETCH, READ, COMPARE = 0.0175, 0.0035, 0.018  # for each byte of a text
 SORT, DECIDE = 0.16, 1.3  # for each key; for each row
 
 
