@@ -69,7 +69,7 @@ def read_texts(path: Path, rows: np.ndarray) -> Iterator[bytes]:
     if not len(rows):
         return
     ends = read_array(path.with_name(f"{path.name}.npy"))
-    data = np.memmap(_bytes_of(path), np.uint8, "r") if ends[-1] else np.zeros(0, np.uint8)
+    data = np.memmap(_bytes_of(path), np.uint8, "r").data if ends[-1] else memoryview(b"")
     for low, high in zip(ends[rows].tolist(), ends[rows + 1].tolist(), strict=True):
         yield data[low:high].tobytes()
 

@@ -34,9 +34,11 @@ from curate.storage.array_files import read_array, write_array, write_table
 from curate.storage.row_set import RowSet
 from curate.storage.row_spans import FileRows, row_spans
 from curate.storage.stage import StageWriter
+from schemas.errors import UserError
 
 Task = TypeVar("Task")
 Made = TypeVar("Made")
+MOST = 1 << 32  # rows: a number of one has 32 bits
 GRAMS = ("ngram", "unit", "nfkc", "ignore_case", "ignore_punctuation", "ignore_indents")
 
 
@@ -73,6 +75,9 @@ class PartsRun:
             self._write_none()
             return self._note(0)
         parts = [*self._reference(), *own]
+        rows = parts[-1].first + parts[-1].rows
+        if rows > MOST:
+            raise UserError(f"{self.label}: {rows:,} rows to compare; expected at most {MOST:,}")
         sketched = self._sketched(parts)
         copies = self._copies(sketched)
         candidates = self._candidates(sketched, copies)

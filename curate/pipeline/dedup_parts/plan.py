@@ -77,14 +77,18 @@ def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
     text = read_table(rows.files[0], [column])[column]
     size = int(text.str.len_bytes().sum()) / max(1, len(text))
     made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height)), processes_here()
-    hours = made.seconds / 3600
     return (
         f"in parts: {made.tasks:,} tasks for at most {rows.height:,} rows, about {_bytes(made.disk)} of disk, "
-        f"{_bytes(made.memory)} here and {_bytes(made.task_memory)} in a task, {hours:,.2g} hours of a processor "
-        f"({hours / processes:,.2g} hours on {processes} here)"
+        f"{_bytes(made.memory)} here and {_bytes(made.task_memory)} in a task, {_time(made.seconds)} of a processor "
+        f"({_time(made.seconds / processes)} on {processes} here)"
     )
 
 
 def _bytes(count: float) -> str:
     unit, size = next((one for one in (("TB", 1e12), ("GB", 1e9)) if count >= one[1]), ("MB", 1e6))
     return f"{count / size:,.1f} {unit}"
+
+
+def _time(seconds: float) -> str:
+    unit, size = next((one for one in (("hours", 3600), ("minutes", 60)) if seconds >= one[1]), ("seconds", 1))
+    return f"{seconds / size:,.1f} {unit}"

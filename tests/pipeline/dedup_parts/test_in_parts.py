@@ -126,9 +126,9 @@ def one_machine(texts: list[str | None], crowded: int, most: int, chosen: dict) 
 
 def test_worker_processes_write_the_same_bytes(tmp_path):
     texts = [text and f"{n % 25_000} {text}" for n, text in enumerate(near_texts(1, 500) * 120)]
-    store, rule = Store(tmp_path / "s", durable=False), rule_of(permutations=16)
+    store, rule = Store(tmp_path / "s", durable=False), rule_of(permutations=8)
     rows = rows_in(store, texts, 25_000)
-    sizes = Sizes(PART, 1, 2, 1 << 20)
+    sizes = Sizes(PART, 1, 1, 1 << 24)
     one, said = decided(store, rows, rule, None, "length(prompt) > 3")
     parts, also_said = decided(store, rows, rule, sizes, "length(prompt) > 3", WorkerProcesses(2))
     assert said == also_said and one.read("decisions")["kept"].sum() < rows.height - 10_000
