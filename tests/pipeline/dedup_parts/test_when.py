@@ -52,6 +52,32 @@ def test_a_recipe_in_parts_makes_the_same_stage(folder):
     assert made["one"] == made["parts"]
 
 
+@pytest.mark.slow
+def test_conversations_are_compared_alike_in_parts(tmp_path):
+    """Those of prompts and of candidates with all their turns, and the messages themselves."""
+    texts = [text for text in near_texts(4, 240) if text]
+    turns = [texts[n : n + 3] + texts[n // 7 : n // 7 + 1] for n in range(150)]
+    roles = ("user", "assistant", "user", "assistant")
+    rows = [{"messages": [{"role": r, "content": c} for r, c in zip(roles, one, strict=True)]} for one in turns]
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, [*rows, *rows[:9], rows[0] | {"id": 1}])))
+    made = {}
+    for name in ("false", "true"):
+        step = f"threshold: 0.3, in_parts: {name}"
+        (tmp_path / "r.yaml").write_text(
+            f"name: r\nprompts:\n  - source: new.jsonl\n  - dedup: {{use: minhash, {step}}}\n"
+            f"  - dedup: {{use: minhash, as: whole, on: messages, {step}}}\n"
+            f"completions:\n  - dedup: {{use: minhash, {step}}}\n"
+            f'  - dedup: {{use: minhash, as: turns, on: completion, where: "length(response) > 30", {step}}}\n'
+            "datasets:\n  sft: {type: sft}\n"
+        )
+        store = Store(tmp_path / name, durable=False)
+        run(load_recipe(tmp_path / "r.yaml"), store)
+        stages = [one for one in store.whole_stages() if ".dedup." in one.manifest["label"]]
+        made[name] = {one.manifest["label"]: (one.content("decisions"), one.manifest["result"]) for one in stages}
+    assert made["true"] == made["false"] and len(made["true"]) == 4
+    assert query(store, "SELECT count(DISTINCT stage) FROM decisions WHERE NOT kept").item() > 1
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [
