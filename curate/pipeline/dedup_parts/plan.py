@@ -5,6 +5,7 @@ docs/scale.md has the arithmetic, and where the rates come from (``python -m ben
 
 from dataclasses import dataclass
 
+from curate.algorithms.near_duplicates.clusters import Keep
 from curate.algorithms.text.shingles import CONTENT, bands
 from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
 from curate.pipeline.dedup_parts.when import is_in_parts
@@ -41,7 +42,7 @@ class PartsPlan:
     seconds: float
 
 
-def parts_plan(rows: int, size: float, count: int, sizes: Sizes) -> PartsPlan:
+def parts_plan(rows: int, size: float, count: int, sizes: Sizes, keep: Keep = "first") -> PartsPlan:
     """Return what a step takes.
 
     Args:
@@ -49,6 +50,7 @@ def parts_plan(rows: int, size: float, count: int, sizes: Sizes) -> PartsPlan:
         size: The mean bytes of a text.
         count: How many bands there are.
         sizes: The sizes of tasks.
+        keep: The priority among rows; but for ``first``, their texts are needed to break ties.
     """
     pairs, texts = PAIRS * rows, EDGE * rows * size
     parts = -(-rows // sizes.part)
@@ -56,6 +58,8 @@ def parts_plan(rows: int, size: float, count: int, sizes: Sizes) -> PartsPlan:
     tasks = 3 * parts + sizes.content_ranges + count * sizes.ranges + -(-int(compared) // sizes.compared)
     disk = rows * (KEY * count + HASH) + PAIR_DISK * pairs + texts
     memory = rows / 8 + PAIR_MEMORY * pairs + ROW_MEMORY * (EDGE + COPIES) * rows
+    if keep != "first":
+        disk, memory = disk + COPIES * rows * size, memory + (EDGE + COPIES) * rows * size
     of_task = max(sizes.part * 2 * KEY * (count + CONTENT), 3 * KEY * rows / sizes.ranges, 4 * sizes.compared)
     micro = rows * (size * (SKETCH + READ) + SORT * (count + HASH // KEY) + DECIDE) + compared * COMPARE
     return PartsPlan(tasks, int(disk), int(memory), int(of_task), micro / 1e6)
@@ -76,7 +80,7 @@ def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
     column = "messages" if (rows.table, rule.on) == ("completions", "completion") else rule.on
     text = read_table(rows.files[0], [column])[column]
     size = int(text.str.len_bytes().sum()) / max(1, len(text))
-    made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height)), processes_here()
+    made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height), chosen["keep"]), processes_here()
     return (
         f"in parts: {made.tasks:,} tasks for at most {rows.height:,} rows, about {_bytes(made.disk)} of disk, "
         f"{_bytes(made.memory)} here and {_bytes(made.task_memory)} in a task, {_time(made.seconds)} of a processor "

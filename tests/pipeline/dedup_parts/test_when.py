@@ -103,3 +103,4 @@ def test_a_plan_grows_with_rows_and_characters():
     assert 9 < large.seconds / small.seconds < 11 and 9 < large.disk / small.disk < 11
     assert large.tasks > small.tasks and large.task_memory < 4e9
     assert parts_plan(10**8, 2000, 18, sizes_for(10**8)).seconds > small.seconds
+    assert parts_plan(10**8, 1000, 18, sizes_for(10**8), "best").memory > 10 * small.memory, "texts break ties"
