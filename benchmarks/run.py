@@ -28,6 +28,7 @@ NAMES = (
     "scorers",
     "sandbox",
     "minhash",
+    "dedup_parts",
     "semantic",
     "deita",
     "subsets",

@@ -32,8 +32,8 @@ def refine(
         ids, texts = _ids(spec, candidates, made), text_of(candidates, made, rule.on, last=part == "diverse")
         score = _score(candidates, made, rule)
         if part == "dedup":
-            found = find_duplicates(run, rule, ids, texts, score, "")
-            decided, note = pl.concat(found.parts()), found.note
+            found = find_duplicates(run, rule, texts, score, "")
+            decided, note = pl.concat(found.parts(lambda ids=ids: [ids])), found.note
         else:
             columns, label = read_columns(run, rule, texts, score), f"{spec.label}.diverse"
             decided, note = subset_decisions(rule, columns, ids, label, decisions.writer, spec.recipe.seed)

@@ -62,17 +62,18 @@ def dedup(
             return made
         return made.scatter(bare.arg_true(), levelled(part.filter(bare), level._replace(punctuation=False)))
 
-    def hashes(low: int) -> pl.DataFrame:
+    def hash_block(low: int) -> None:
         part = text[low : low + BLOCK]
-        not_blank, part = (part.str.strip_chars() != "").fill_null(False), normalise(part)
-        return pl.DataFrame({"one": part.hash(seed=0), "two": part.hash(seed=1), "not_blank": not_blank})
+        not_blank[low : low + BLOCK] = (part.str.strip_chars() != "").fill_null(False).to_numpy()
+        part = normalise(part)
+        one[low : low + BLOCK], two[low : low + BLOCK] = part.hash(seed=0).to_numpy(), part.hash(seed=1).to_numpy()
 
     text, known = text.cast(pl.String), known.fill_null(False)
-    order = priority(keep, text, score, known)
-    parts = each(hashes, range(0, max(1, len(text)), BLOCK))
-    one, two, not_blank = (np.concatenate([part[name].to_numpy() for part in parts]) for name in parts[0].columns)
-    del parts
-    copies, first = _copies(one, two, order)
+    one, two, not_blank = (np.empty(len(text), kind) for kind in (np.uint64, np.uint64, bool))
+    each(hash_block, range(0, len(text), BLOCK))
+    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
+    order = priority(keep, text.gather(rows), score.gather(rows), known.gather(rows))
+    copies, first = _copies(one[rows], two[rows], rows, order)
     wanted = not_blank[copies] & ~known.to_numpy()[copies]
     copies, first = copies[wanted], first[wanted]
     equal = equal_texts(text, copies, first, normalise)
@@ -83,14 +84,21 @@ def dedup(
     return nothing.with_columns(nothing[name].scatter(copies[equal], values) for name, values in found.items())
 
 
-def _copies(one: np.ndarray, two: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows that have both hashes of a row before them in ``order``, and the first such row of each."""
-    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
-    place = np.empty(len(order), np.uint32)
-    place[order] = np.arange(len(order), dtype=np.uint32)
-    ranked = rows[np.lexsort((place[rows], two[rows], one[rows]))]
+def _copies(one: np.ndarray, two: np.ndarray, rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that have both hashes of a row before them in order, and the first such row of each.
+
+    Args:
+        one: A hash of each of ``rows``.
+        two: Another.
+        rows: The rows that share their first hash with another one.
+        order: Their order of priority, as numbers in ``rows``.
+    """
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    by = np.lexsort((place, two, one))
+    ranked, one, two = rows[by], one[by], two[by]
     new = np.ones(len(ranked), bool)
-    new[1:] = (one[ranked[1:]] != one[ranked[:-1]]) | (two[ranked[1:]] != two[ranked[:-1]])
+    new[1:] = (one[1:] != one[:-1]) | (two[1:] != two[:-1])
     first = ranked[new][np.cumsum(new) - 1]
     return ranked[~new], first[~new]
 

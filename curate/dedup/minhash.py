@@ -21,9 +21,9 @@ import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
 from curate.algorithms.near_duplicates.equal_hashes import rows_with_equal
-from curate.algorithms.near_duplicates.pair_comparison import PairSearch
+from curate.algorithms.near_duplicates.pair_comparison import PairSearch, TextColumn
 from curate.algorithms.text.levels import Level
-from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
+from curate.algorithms.text.shingles import CONTENT, Grams, bands, sketches
 from schemas.errors import UserError
 
 Unit = Literal["auto", "words", "characters"]
@@ -82,14 +82,14 @@ def dedup(
     _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
-    level = Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents)
-    grams, how = Grams(ngram, unit == "characters", level), bands(threshold, permutations, recall)
-    text, known = text.cast(pl.String), known.fill_null(False)
-    no_sketches = sketch.null_count() == len(sketch)
-    made = sketches(text, grams, how, seed) if no_sketches else _sketch_array(sketch, how.count)
-    unique, copies, first = _unique_texts(made, priority(keep, text, score, known), known.to_numpy())
-    search = PairSearch(text, unique, int(known.gather(unique).sum()), grams, threshold, cluster == "connected")
-    return _result(len(text), unique, _find(search, made, cluster), copies, first)
+    how, text, known = bands(threshold, permutations, recall), text.cast(pl.String), known.fill_null(False)
+    grams = compared_grams(ngram, unit, nfkc, ignore_case, ignore_punctuation, ignore_indents)
+    none = sketch.null_count() == len(sketch)
+    made = sketches(text, grams, how, seed) if none else _sketch_array(sketch, how.count)
+    unique, copies, first = unique_texts(made, priority(keep, text, score, known), known.to_numpy())
+    others = int(known.gather(unique).sum())
+    search = PairSearch(TextColumn(text), unique, others, grams, threshold, cluster == "connected")
+    return _result(len(text), dropped_rows(unique, _find(search, made, cluster), copies, first))
 
 
 def sketch(
@@ -116,11 +116,18 @@ def sketch(
     if not len(text):
         return pl.Series("sketch", [], dtype=kind)
     text = text.cast(pl.String)
-    level = Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents)
-    made = pl.Series("sketch", sketches(text, Grams(ngram, unit == "characters", level), how, seed), dtype=kind)
+    grams = compared_grams(ngram, unit, nfkc, ignore_case, ignore_punctuation, ignore_indents)
+    made = pl.Series("sketch", sketches(text, grams, how, seed), dtype=kind)
     if not text.null_count():
         return made
     return pl.DataFrame({"sketch": made, "text": text}).select(pl.when(text.is_not_null()).then("sketch"))["sketch"]
+
+
+def compared_grams(
+    ngram: int, unit: Unit, nfkc: bool, ignore_case: bool, ignore_punctuation: bool, ignore_indents: bool
+) -> Grams:
+    """Return the n-grams that ``dedup`` takes with such settings."""
+    return Grams(ngram, unit == "characters", Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents))
 
 
 def _check_settings(threshold: float, ngram: int, permutations: int, recall: float) -> None:
@@ -133,14 +140,21 @@ def _check_settings(threshold: float, ngram: int, permutations: int, recall: flo
 
 
 def _find(search: PairSearch, made: np.ndarray, cluster: Cluster) -> Duplicates:
-    """What the rows of the search duplicate; the similarity to the kept row where others connect a row with it too."""
     from curate.algorithms.near_duplicates.near_pairs import near_pairs
 
-    found = find_duplicates(*near_pairs(search, made), len(search.text_row), search.known, cluster)
+    return duplicates(search, near_pairs(search, made), cluster)
+
+
+def duplicates(search: PairSearch, near: tuple[np.ndarray, np.ndarray, np.ndarray], cluster: Cluster) -> Duplicates:
+    """Return what the rows of a search duplicate, given its near pairs (``near_pairs``).
+
+    Where others connect a row with the kept one too, the similarity is that to the kept row.
+    """
+    found = find_duplicates(*near, len(search.text_row), search.known, cluster)
     distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
     distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
     kept = search.text_row[found.kept_for[distant]]
-    found.similarity[distant] = jaccard(search.text, kept, search.text_row[distant], search.grams)
+    found.similarity[distant] = search.text.jaccard(kept, search.text_row[distant], search.grams)
     return found
 
 
@@ -154,13 +168,19 @@ def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
     return sketch.to_numpy()
 
 
-def _unique_texts(
+def unique_texts(
     made: np.ndarray, order: np.ndarray, is_known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Group rows that are equal after levelling.
 
-    Returns the first row of each group, in order of priority; the other rows of groups, except known ones; and for each
-    of these the index of its group. Rows without words are in no group.
+    Args:
+        made: The sketches.
+        order: The rows in order of priority.
+        is_known: Which rows are of other data.
+
+    Returns:
+        The first row of each group, in order of priority; the other rows of groups, except known ones; and for each of
+        these the number of its group. Rows without words are in no group.
     """
     content = made[:, -CONTENT:]
     one = content[:, 0].astype(np.uint64)
@@ -187,19 +207,32 @@ def _unique_texts(
     return unique, copies[by], number[leader[is_copy]][by].astype(np.int64)
 
 
-def _result(rows: int, unique: np.ndarray, found: Duplicates, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
-    """The result of ``dedup``, from what the ``unique`` rows duplicate.
+def dropped_rows(unique: np.ndarray, found: Duplicates, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
+    """Return the rows that are dropped, from what the ``unique`` rows duplicate.
 
     A copy of a kept row duplicates that row. A copy of a dropped row duplicates what that row does, and as nearly.
+
+    Args:
+        unique: The first row of each group of rows that are equal after levelling, in order of priority.
+        found: What each of them duplicates, as numbers in ``unique``.
+        copies: The other rows of groups.
+        first: For each of these, the number of its group's first row in ``unique``.
+
+    Returns:
+        ``row``, and the columns that ``dedup`` returns; in no order.
     """
     dropped = np.flatnonzero(found.kept_for >= 0)
     first_stays = found.kept_for[first] < 0
-    at = np.concatenate([unique[dropped], copies])
     values = {
+        "row": (unique[dropped], copies),
         "duplicate_of": (unique[found.kept_for[dropped]], unique[np.where(first_stays, first, found.kept_for[first])]),
         "similarity": (found.similarity[dropped], np.where(first_stays, 1.0, found.similarity[first])),
         "via": (unique[found.via[dropped]], unique[np.where(first_stays, first, found.via[first])]),
     }
+    return pl.DataFrame({name: np.concatenate(both) for name, both in values.items()})
+
+
+def _result(rows: int, dropped: pl.DataFrame) -> pl.DataFrame:
     kinds = {"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64}
     nothing = pl.select(pl.repeat(None, rows, dtype=kind).alias(name) for name, kind in kinds.items())
-    return nothing.with_columns(nothing[name].scatter(at, np.concatenate(both)) for name, both in values.items())
+    return nothing.with_columns(nothing[name].scatter(dropped["row"], dropped[name]) for name in kinds)

@@ -16,9 +16,10 @@ def decision_stage(
     key: dict[str, Any],
     build: Callable[[StageWriter, RunContext], str],
     code: tuple[Code, ...] = (),
+    takes: Callable[[], str] | None = None,
 ) -> StageSpec:
     """Return the stage whose table ``decisions`` says which of ``rows`` stay; the others are out from then on."""
-    return StageSpec(label, key, build, partial(_keep, rows), code)
+    return StageSpec(label, key, build, partial(_keep, rows), code, takes=takes)
 
 
 def _keep(rows: RowSet, stage: Stage | None) -> None:

@@ -1,25 +1,30 @@
 """The verb ``dedup``: duplicates are dropped, with the kept row that each duplicates and how near it is as evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text import same_text
+from curate.pipeline.compared_texts import compared_texts
 from curate.pipeline.decisions import decision_stage, kept_summary
+from curate.pipeline.dedup_parts.decide import decisions
+from curate.pipeline.dedup_parts.in_parts import PartsRun
+from curate.pipeline.dedup_parts.plan import parts_note
+from curate.pipeline.dedup_parts.sizes import Sizes, sizes_for
+from curate.pipeline.dedup_parts.when import check_in_parts, is_in_parts
+from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason, with_named_ids
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
 from curate.storage.mapped_columns import mapped_texts
 from curate.storage.rows import RowSet, read_batches
-from curate.storage.stage import PART, StageWriter
+from curate.storage.stage import PART, StageWriter, parts_of
 from schemas import recipe as recipes
 from schemas.errors import unknown
-
-SHOWN = 300  # characters of a text that evidence shows
 
 
 def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
@@ -50,24 +55,19 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     condition = step.settings.get("where")
     if condition is not None:
         sql_conditions.check(condition, columns, f"{where}: dedup.where")
-    given = {k: v for k, v in step.settings.items() if k not in ("as", "where")}
+    given = {k: v for k, v in step.settings.items() if k not in ("as", "where", "in_parts")}
     rule = read_row_rule(state, "dedup", step.use or "", given, where, text_column)
+    in_parts = check_in_parts(step.settings.get("in_parts"), rule, rows.table, where)
     label = state.label(rows.table, "dedup", step.name)
     mentioned = sql_conditions.mentioned(condition, list(columns)) if condition else []
     turns = [TURNS[text_column]] if text_column in TURNS else []
     needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
-    build = partial(
-        write_duplicates,
-        rows=rows,
-        prompts=prompts,
-        columns=needed,
-        rule=rule,
-        condition=condition,
-        label=label,
-        where=where,
-    )
-    return decision_stage(rows, label, key, build, rule_code(rule))
+    given = {"rows": rows, "prompts": prompts, "columns": needed, "rule": rule, "condition": condition}
+    build = partial(write_duplicates, **given, label=label, where=where)
+    if rule.step.name == "minhash":
+        build = partial(write_in_parts, **given, label=label, where=where, in_parts=in_parts, mentioned=mentioned)
+    return decision_stage(rows, label, key, build, rule_code(rule), partial(parts_note, rows, rule, in_parts))
 
 
 def write_duplicates(
@@ -95,21 +95,67 @@ def write_duplicates(
             if rule.by:
                 scores.append(part[rule.by].cast(pl.Float64))
             turns = TURNS.get(rule.on)
-            several = same_text.as_text(same_text.conversations(part[turns])) if turns else None
-            yield part[rule.on] if several is None else several.fill_null(part[rule.on])
+            yield compared_texts(part[rule.on], part[turns] if turns else None)
 
     texts = mapped_texts(texts_to_compare(), run.store)
     holds = pl.Series(np.concatenate(compared)) if condition else None
-    ids = mapped_texts(_ids(rows, holds), run.store)
-    found = find_duplicates(run, rule, ids, texts, pl.concat(scores) if rule.by else None, label)
-    for part in found.parts():
+    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, label)
+    del texts
+    for part in found.parts(lambda: _ids(rows, holds)):
         writer.write("decisions", part)
-    beside = ""
-    if holds is not None:
-        for ids in _ids(rows, ~holds):
-            writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
-        beside = f"; {holds.len() - holds.sum():,} not compared (where)"
-    return kept_summary(writer, rows) + beside + found.note
+    return _summary(writer, rows, holds, label) + found.note
+
+
+def write_in_parts(
+    writer: StageWriter,
+    run: RunContext,
+    *,
+    rows: RowSet,
+    prompts: RowSet | None,
+    columns: list[str],
+    rule: RowRule,
+    condition: str | None,
+    label: str,
+    where: str,
+    in_parts: bool | None,
+    mentioned: list[str],
+    sizes: Sizes | None = None,
+) -> str:
+    """Do as ``write_duplicates``, in parts (``dedup_parts``) where it is to be: the same decisions, byte for byte."""
+    if not rows.height or not is_in_parts(in_parts, rule, rows.table, rows.height):
+        return write_duplicates(
+            writer, run, rows=rows, prompts=prompts, columns=columns, rule=rule, condition=condition, label=label,
+            where=where,
+        )  # fmt: skip
+    holds = _holding(rows, prompts, condition, mentioned, f"{where}: dedup.where") if condition else None
+    wanted, sizes = None if holds is None else holds.to_numpy(), sizes or sizes_for(rows.height)
+    parts = PartsRun(writer, run, rule, rows, wanted, label, sizes)
+    note = parts.write(lambda: _scores(rows, prompts, rule.by or "", holds))
+    return _summary(writer, rows, holds, label) + note
+
+
+def _summary(writer: StageWriter, rows: RowSet, holds: pl.Series | None, label: str) -> str:
+    """Write the decisions about the rows that are not compared; return how many rows are kept, and not compared."""
+    if holds is None:
+        return kept_summary(writer, rows)
+    for ids in _ids(rows, ~holds):
+        writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
+    return f"{kept_summary(writer, rows)}; {holds.len() - holds.sum():,} not compared (where)"
+
+
+def _holding(rows: RowSet, prompts: RowSet | None, condition: str, mentioned: list[str], where: str) -> pl.Series:
+    """Return for which rows a condition holds, by the columns that it mentions."""
+    parts = [sql_conditions.holds(part, condition, where) for part in read_batches(rows, mentioned, prompts)]
+    return pl.concat(parts)
+
+
+def _scores(rows: RowSet, prompts: RowSet | None, name: str, wanted: pl.Series | None) -> Iterator[pl.Series]:
+    """Yield the scores of rows, a batch at a time; of those for which ``wanted`` holds, if it is given."""
+    start = 0
+    for part in read_batches(rows, [name], prompts):
+        scores = part[name].cast(pl.Float64)
+        yield scores if wanted is None else scores.filter(wanted[start : start + part.height])
+        start += part.height
 
 
 def _ids(rows: RowSet, wanted: pl.Series | None) -> Iterator[pl.Series]:
@@ -126,42 +172,39 @@ class FoundDuplicates:
 
     Attributes:
         rule: The rule.
-        ids: The rows' ids.
         label: The stage's label, for the decisions.
         dropped: The rows that are dropped (``row``), with what each duplicates, in order.
         note: A note on the result that begins with ``; ``, or "".
     """
 
     rule: RowRule
-    ids: pl.Series
     label: str
     dropped: pl.DataFrame
     note: str
 
-    def parts(self) -> Iterator[pl.DataFrame]:
+    def parts(self, ids: Callable[[], Iterable[pl.Series]]) -> Iterator[pl.DataFrame]:
         """Yield a decision for every row, in tables of at most ``PART`` rows.
 
         A dropped row's evidence names the row it duplicates (``of``, or ``file`` and ``line`` of reference data with
         its text) and their ``similarity``; where whole connected clusters are dropped, also the near row ``via`` which
         it is in the cluster.
+
+        Args:
+            ids: Yields the rows' ids, a part at a time.
         """
-        name, rows = self.rule.step.name, self.dropped["row"].to_numpy()
-        reason = "duplicate (exact)" if name == "exact" else f"near-duplicate ({name})"
-        for low in range(0, max(1, len(self.ids)), PART):
-            ids = self.ids[low : low + PART]
-            first, end = np.searchsorted(rows, [low, low + len(ids)]).tolist()
-            kept, evidence = np.ones(len(ids), bool), pl.Series("evidence", [None], dtype=pl.String)
-            evidence = evidence.new_from_index(0, len(ids))
-            if end > first:
-                at = rows[first:end] - low
-                kept[at] = False
-                evidence = evidence.scatter(at, _evidence(self.rule, self.dropped[first:end], self.ids))
-            decisions = pl.DataFrame({"row_id": ids.alias("row_id"), "kept": kept, "evidence": evidence})
-            yield decisions.with_columns(stage=pl.lit(self.label), reason=pl.when(~pl.col("kept")).then(pl.lit(reason)))
+        before = self.rule.reference.rows.height if self.rule.reference else 0
+        none = pl.Series("row_id", [], dtype=pl.String)
+        numbered, named = with_named_ids(self.dropped, chain([none], ids()), before)
+        rows, low = self.dropped["row"].to_numpy(), 0
+        for table in parts_of((part.alias("row_id").to_frame() for part in chain([none], ids())), PART):
+            first, end = np.searchsorted(rows, [low, low + table.height]).tolist()
+            evidence = duplicate_evidence(self.rule, numbered[first:end], named)
+            yield decisions(table["row_id"], rows[first:end] - low, evidence, self.label, duplicate_reason(self.rule))
+            low += table.height
 
 
 def find_duplicates(
-    run: RunContext, rule: RowRule, ids: pl.Series, texts: pl.Series, score: pl.Series | None, label: str
+    run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Series | None, label: str
 ) -> FoundDuplicates:
     """Run a dedup step over rows."""
     columns = read_columns(run, rule, texts, score)
@@ -172,28 +215,4 @@ def find_duplicates(
     if before:
         near = int((dropped["duplicate_of"] < before).sum())
         note = "; ".join(filter(None, [f"{near:,} near other data ({before:,} rows)", note]))
-    return FoundDuplicates(rule, ids, label, dropped, f"; {note}" if note else "")
-
-
-def _evidence(rule: RowRule, dropped: pl.DataFrame, ids: pl.Series) -> pl.Series:
-    """Return each dropped row's evidence (JSON text)."""
-    reference = rule.reference.rows if rule.reference else None
-    before = reference.height if reference is not None else 0
-
-    def ids_of(rows: pl.Series) -> pl.Series:
-        own = ids.gather(pl.select(pl.when(rows >= before).then(rows - before)).to_series())
-        if reference is None:
-            return own
-        return reference["row_id"].gather(pl.select(pl.when(rows < before).then(rows)).to_series()).fill_null(own)
-
-    fields = {"of": ids_of(dropped["duplicate_of"]), "similarity": dropped["similarity"].round(4)}
-    if rule.settings.get("cluster") == "connected":
-        fields["via"] = ids_of(dropped["via"])
-    as_json = pl.struct(pl.all()).struct.json_encode()
-    own = pl.DataFrame(fields).select(evidence=as_json)["evidence"]
-    near = dropped["duplicate_of"] < before
-    if reference is None or not near.any():
-        return own
-    shown = reference[dropped["duplicate_of"].filter(near)].select("file", "line", pl.col("text").str.slice(0, SHOWN))
-    evidence = shown.hstack(pl.DataFrame(fields).filter(near)).select(evidence=as_json)["evidence"]
-    return own.scatter(near.arg_true(), evidence)
+    return FoundDuplicates(rule, label, dropped, f"; {note}" if note else "")

@@ -126,6 +126,8 @@ class Planner:
         if stage is None and spec.in_plan:
             stage = self._draft(spec)
             note = stage.manifest["result"]
+        elif stage is None and spec.takes:
+            note = spec.takes()
         if incomplete and spec.estimate:
             with ReplyLog.open_for_reading(store) as log:
                 estimate = spec.estimate(log)

@@ -68,6 +68,7 @@ class StageSpec:
             module, or a ``partial``.
         code: Functions and classes beside ``build`` that the rows depend on and ``build`` does not name.
         ask: Asks the models first, before the stage is known to be complete; returns what is missing, or "".
+        takes: Says what making the stage takes, where that is much; "" elsewhere.
         estimate: Says what ``ask`` would ask, given the replies that are there.
         in_plan: Whether a plan makes the stage too, because it takes no model and later stages must be looked at.
         waits_for: The training without whose model the stage's rows cannot be made yet, or "".
@@ -79,6 +80,7 @@ class StageSpec:
     adopt: Callable[[Stage | None], None]
     code: tuple[Code, ...] = ()
     ask: Callable[[RunContext], str] | None = None
+    takes: Callable[[], str] | None = None
     estimate: Callable[[ReplyLog], Estimate] | None = None
     in_plan: bool = False
     waits_for: str = ""

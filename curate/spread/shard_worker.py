@@ -32,10 +32,16 @@ from curate.spread.task_calls import Call, decoded, kept_answer, make
 from schemas.disk_full import disk_is_full
 from schemas.errors import Failed, UserError, printable, short_repr
 
-# What may be called, and the field of its task that names the folder that it writes to.
+# What may be called, and the field of its task that names the folder or the file that it writes to.
 FUNCTIONS = {
     "curate.pipeline.source_parts:make_parts": "folder",
     "curate.pipeline.score_parts:make_part": "folder",
+    "curate.pipeline.dedup_parts.sketches:make_sketches": "folder",
+    "curate.pipeline.dedup_parts.copies:find_copies": "path",
+    "curate.pipeline.dedup_parts.buckets:find_buckets": "path",
+    "curate.pipeline.dedup_parts.texts:write_wanted_texts": "path",
+    "curate.pipeline.dedup_parts.verify:compare": "path",
+    "curate.pipeline.dedup_parts.decide:write_decisions": "folder",
 }
 SOON, LATER = 0.02, 0.5  # seconds between two looks for calls
 SILENT = 60.0  # seconds without a sign of the run before that is said

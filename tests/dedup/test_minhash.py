@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from curate.algorithms.near_duplicates.clusters import find_duplicates
 from curate.algorithms.near_duplicates.near_pairs import near_pairs
-from curate.algorithms.near_duplicates.pair_comparison import PairSearch
+from curate.algorithms.near_duplicates.pair_comparison import PairSearch, TextColumn
 from curate.algorithms.near_duplicates.prefix_filter import prefix_buckets
 from curate.algorithms.text.shingles import Grams, bands, jaccard, sketches
 from curate.dedup.minhash import dedup, sketch
@@ -262,12 +262,12 @@ def test_crowded_buckets_give_what_comparing_all_gives(cluster, known):
     kept = check_laws(texts, [None] * 300, held, 0.8, 3, cluster=cluster)
     assert 20 < len(kept) < 280
     line = np.arange(300)
-    search = PairSearch(pl.Series(texts), line, known, GRAMS, 0.8, cluster == "connected")
-    keys = sketches(search.text, search.grams, bands(0.8, 128, 0.995), 0)
+    search = PairSearch(TextColumn(pl.Series(texts)), line, known, GRAMS, 0.8, cluster == "connected")
+    keys = sketches(pl.Series(texts), search.grams, bands(0.8, 128, 0.995), 0)
     for crowded, most in ((4, 1 << 30), (4, 100), (1000, 1), (1, 3000)):
         left, right, value = near_pairs(search, keys, crowded, most)
         assert value == pytest.approx(
-            jaccard(search.text, *sorted_by_first(left, right), search.grams)[undo(left, right)]
+            search.text.jaccard(*sorted_by_first(left, right), search.grams)[undo(left, right)]
         )
         stays, _, _ = find_duplicates(left, right, value, 300, known, cluster)
         assert np.flatnonzero(stays < 0).tolist() == kept
@@ -284,7 +284,7 @@ def undo(left, right):
 
 def test_the_prefix_filter_loses_no_near_pair():
     texts = crowds()
-    search = PairSearch(pl.Series(texts), np.arange(300), 0, GRAMS, 0.8, False)
+    search = PairSearch(TextColumn(pl.Series(texts)), np.arange(300), 0, GRAMS, 0.8, False)
     buckets = prefix_buckets(search, np.arange(300))
     together = {
         (one, two)

@@ -41,8 +41,9 @@ def near_pairs_of(text: pl.Series, made: np.ndarray, threshold: float, known: in
     if len(text) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from curate.algorithms.near_duplicates.near_pairs import PairSearch, near_pairs
+    from curate.algorithms.near_duplicates.pair_comparison import TextColumn
 
     worded = np.flatnonzero(made[:, -CONTENT:].any(axis=1))
-    search = PairSearch(text, worded, int((worded < known).sum()), GRAMS, threshold, connected=True)
+    search = PairSearch(TextColumn(text), worded, int((worded < known).sum()), GRAMS, threshold, connected=True)
     left, right, _ = near_pairs(search, made)
     return worded[left], worded[right]

@@ -42,7 +42,21 @@ def near_pairs(
     Returns:
         The left and right rows (int64, ``left < right``) and the similarities of the pairs; a pair may come twice.
     """
-    pairs, large = _candidate_pairs(search, keys, crowded)
+    return pairs_among(search, *_candidate_pairs(search, keys, crowded), most)
+
+
+def pairs_among(
+    search: PairSearch, pairs: np.ndarray, large: BucketEntries, most: int = PAIRS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find near pairs among candidates, as ``near_pairs`` does.
+
+    Args:
+        search: The texts.
+        pairs: The distinct pairs of the buckets that are not large (packed, sorted), but for those that share a large
+            bucket of an earlier band.
+        large: The large buckets, in the order of their bands.
+        most: As in ``near_pairs``.
+    """
     label = component_labels(search, [])
     if count_pairs(large, label) <= most:
         found = _compare_in_rounds(search, np.unique(np.concatenate([pairs, *list_pairs(search, large, label, most)])))

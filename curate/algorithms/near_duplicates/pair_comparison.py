@@ -4,7 +4,8 @@ A pair of rows is packed into one number, ``left << 32 | right`` with ``left < r
 compare fast. Rows are numbered in order of priority.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,41 @@ import polars as pl
 from curate.algorithms.text.shingles import Grams, jaccard
 
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+
+
+class Texts(Protocol):
+    """Texts that are compared, by number: wherever they are, and whoever compares them."""
+
+    def gather(self, rows: np.ndarray) -> pl.Series:
+        """Return some of the texts."""
+        ...
+
+    def sizes(self, rows: np.ndarray) -> np.ndarray:
+        """Return how many bytes some of the texts have."""
+        ...
+
+    def jaccard(self, left: np.ndarray, right: np.ndarray, grams: Grams, threshold: float = 0.0) -> np.ndarray:
+        """Return the similarities of the texts ``left[i]`` and ``right[i]`` (``shingles.jaccard``)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """Texts in a column, compared in this process."""
+
+    text: pl.Series
+
+    def gather(self, rows: np.ndarray) -> pl.Series:
+        """Return some of the texts."""
+        return self.text.gather(rows)
+
+    def sizes(self, rows: np.ndarray) -> np.ndarray:
+        """Return how many bytes some of the texts have."""
+        return self.text.str.len_bytes().gather(rows).fill_null(0).to_numpy()
+
+    def jaccard(self, left: np.ndarray, right: np.ndarray, grams: Grams, threshold: float = 0.0) -> np.ndarray:
+        """Return the similarities of the texts ``left[i]`` and ``right[i]``."""
+        return jaccard(self.text, left, right, grams, threshold)
 
 
 class PairSearch(NamedTuple):
@@ -27,7 +63,7 @@ class PairSearch(NamedTuple):
             rows stay where each row near to a kept row before it is dropped.
     """
 
-    text: pl.Series
+    text: Texts
     text_row: np.ndarray
     known: int
     grams: Grams
@@ -51,7 +87,7 @@ def compare_pairs(search: PairSearch, pairs: np.ndarray) -> NearPairs:
     first[right[::-1]] = left[::-1]
     by = np.argsort(first[left], kind="stable")
     text_left, text_right = search.text_row[left[by]], search.text_row[right[by]]
-    similarity = jaccard(search.text, text_left, text_right, search.grams, search.threshold)
+    similarity = search.text.jaccard(text_left, text_right, search.grams, search.threshold)
     near = similarity > 0
     return NearPairs(pairs[by[near]], similarity[near])
 

@@ -28,7 +28,7 @@ def prefix_buckets(search: PairSearch, rows: np.ndarray) -> BucketEntries:
 
     Any two of the rows within the threshold share a bucket in which ``sizes_fit`` holds for them.
     """
-    cuts = blocks(search.text.str.len_bytes().gather(search.text_row[rows]).fill_null(0).to_numpy())
+    cuts = blocks(search.text.sizes(search.text_row[rows]))
     counts, lock = np.zeros(COUNTERS, np.uint32), Lock()
 
     def sets(number: int) -> tuple[np.ndarray, np.ndarray]:
