@@ -31,6 +31,7 @@ from curate.pipeline.source import check_source_names, source_stage
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
+from curate.spread.spread import elsewhere, only_here
 from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
 from curate.storage.draft_store import draft_store
@@ -82,7 +83,7 @@ def run(
     """
     recipe, store, progress = as_recipe(recipe), as_store(store), as_progress(progress)
     sources = SourceReader()
-    with draft_store() as drafts:
+    with draft_store(store if elsewhere() else None) as drafts:
         planned = _plan(recipe, store, drafts, sources, trained)
         sources.forget_rows()  # the drafts hold the rows that the run needs
         early = planned.warnings if planned.model_requests else []  # before the models are paid
@@ -134,7 +135,7 @@ def plan(
     recipe = as_recipe(recipe)
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
-    with draft_store() as drafts:
+    with draft_store() as drafts, only_here():
         found = _plan(recipe, store or drafts, drafts, SourceReader(), trained).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
         found = replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})

@@ -39,7 +39,13 @@ class Workers(Protocol):
 
 
 class Runner(Protocol):
-    """A way to get workers."""
+    """A way to get workers.
+
+    Attributes:
+        elsewhere: Whether calls may be made on other machines, which see the store's disk and not this one's.
+    """
+
+    elsewhere: bool
 
     def workers(self, tasks: int, *, kept: bool) -> AbstractContextManager[Workers] | None:
         """Return the workers for tasks, or None where this process is to do them.
@@ -65,6 +71,21 @@ def run_by(runner: Runner) -> Generator[None]:
         yield
     finally:
         _runner.reset(token)
+
+
+def elsewhere() -> bool:
+    """Return whether the calls of ``spread`` may be made on other machines."""
+    return _runner.get().elsewhere
+
+
+@contextmanager
+def only_here() -> Generator[None]:
+    """Let this machine make the calls in the body of a ``with``, as their files are on its own disk."""
+    if not elsewhere():
+        yield
+        return
+    with run_by(WorkerProcesses()):
+        yield
 
 
 def spread(

@@ -39,6 +39,8 @@ class WorkerProcesses:
         processes: How many to use; by default one for each core, and none for a few tasks.
     """
 
+    elsewhere = False
+
     def __init__(self, processes: int | None = None) -> None:
         self._processes = processes
 

@@ -1,14 +1,14 @@
-"""A store for what a plan makes in order to look at it, in the system's folder for temporary files.
+"""A store for what a plan makes in order to look at it, in the system's folder for temporary files, or in a store.
 
-Of a large source it is gigabytes. So what a process left that was killed is removed by the next plan: a process that
-goes on holds a lock, which the kernel lets go of however the process ends.
+Of a large source it is gigabytes. So what a process left that was killed is removed by the next plan, or taken over in
+a store: a process that goes on holds a lock, which the kernel lets go of however the process ends.
 """
 
 import fcntl
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from curate.storage.store import Store
@@ -17,13 +17,36 @@ PREFIX, LOCK = "gristmill-plan-", "lock"
 
 
 @contextmanager
-def draft_store() -> Generator[Store]:
-    """Hold an empty store, which is removed after the body."""
-    _remove_leftovers(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
-        with open(Path(folder) / LOCK, "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Store(Path(folder) / "store", durable=False)
+def draft_store(kept_in: Store | None = None) -> Generator[Store]:
+    """Hold a store, which is removed after the body.
+
+    Args:
+        kept_in: The store in which it is made, where other machines see it too. If the body raises, it stays for the
+            next call, which goes on with what is in it; so is what a killed process left.
+    """
+    with ExitStack() as stack:
+        if kept_in is None:
+            _remove_leftovers(Path(tempfile.gettempdir()))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))
+        else:
+            folder = _taken_over(kept_in.path / "work", stack)
+        if not (folder / LOCK).exists():
+            fcntl.flock(stack.enter_context(open(folder / LOCK, "w", encoding="utf-8")), fcntl.LOCK_EX)
+        yield Store(folder / "store", durable=kept_in is not None)
+        if kept_in is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _taken_over(work: Path, stack: ExitStack) -> Path:
+    """Return the folder that an earlier process left, with its lock held while the stack is; or a new one."""
+    for left in sorted(work.glob(f"{PREFIX}*")):
+        with suppress(OSError), ExitStack() as mine:
+            lock = mine.enter_context(open(left / LOCK, "r+", encoding="utf-8"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_new(left):
+                stack.push(mine.pop_all())
+                return left
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=work))
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The store of a plan: removed after it, also where the process that made it was killed."""
+"""The store of a plan: removed after it, also where its process was killed; in a store it is gone on with."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from curate.storage.draft_store import draft_store
+from curate.storage.store import Store
 from tests.command import ROOT
 
 HOLDS = """
@@ -38,3 +39,16 @@ def test_a_killed_plans_store_is_removed_a_live_ones_is_not(tmp_path, monkeypatc
         assert (held.exists(), left.exists(), store.path.exists()) == (True, False, True)
     alive.communicate("")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_plan_in_a_store_is_gone_on_with(tmp_path):
+    store = Store(tmp_path / "store")
+    with pytest.raises(ZeroDivisionError), draft_store(store) as left:
+        with left.new_stage("0123456789ab", "x"):
+            pass
+        raise ZeroDivisionError
+    with draft_store(store) as again, draft_store(store) as another:
+        assert again.path == left.path != another.path
+        assert again.stage("0123456789ab") and not another.stage("0123456789ab")
+        assert left.path.is_relative_to(store.path / "work")
+    assert list((store.path / "work").iterdir()) == []
