@@ -28,6 +28,7 @@ from cli.options import (
     open_store,
     read_recipe,
 )
+from cli.ray_option import Ray, calls_by_ray
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 from schemas.errors import Stopped
@@ -166,6 +167,7 @@ def run(
     strict: Strict = False,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    ray: Ray = None,
     report: ReportFile = None,
     quiet: Quiet = False,
 ) -> None:
@@ -177,7 +179,8 @@ def run(
     check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     try:
-        result = _build(loaded, store, quiet=quiet)
+        with calls_by_ray(ray):
+            result = _build(loaded, store, quiet=quiet)
     except Stopped:
         finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
         raise
