@@ -8,6 +8,7 @@ that the function wrote, and holds a hash of the call: where it is whole and of 
 import hashlib
 import importlib
 import os
+import secrets
 import typing
 from collections import Counter
 from collections.abc import Callable
@@ -67,13 +68,21 @@ def keep(call: Call, answer: bytes) -> None:
     """Write an answer into the file that keeps it, whole or not at all."""
     if not call.kept:
         return
-    path = Path(call.kept)
-    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(_hash(call, answer) + answer)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_file(Path(call.kept), _hash(call, answer) + answer)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, also where other machines write it at the same time, and wait for the disk."""
+    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def kept_answer(call: Call) -> bytes | None:

@@ -1,5 +1,7 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
+import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -192,6 +194,8 @@ class PartFile:
 def write_files(folder: Path, name: str, table: str, rows: "pl.DataFrame") -> list[PartFile]:
     """Write rows of a table as Parquet files of at most ``PART`` rows, at least one; columns as in ``conform``.
 
+    A file is whole, or not there: who writes the same one at the same time, or later, does no harm to one that is used.
+
     Args:
         folder: The folder to write into.
         name: The beginning of the files' names.
@@ -201,10 +205,20 @@ def write_files(folder: Path, name: str, table: str, rows: "pl.DataFrame") -> li
     rows, made = conform(table, rows), []
     for part in rows.iter_slices(PART) if rows.height else [rows]:
         path = folder / f"{name}-{len(made):04d}.parquet"
-        part.write_parquet(path, compression="zstd", compression_level=LEVEL)
+        _write_parquet(part, path)
         kept = int(part["kept"].sum()) if table == "decisions" else 0
         made.append(PartFile(str(path), part.height, kept))
     return made
+
+
+def _write_parquet(rows: "pl.DataFrame", path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        rows.write_parquet(temporary, compression="zstd", compression_level=LEVEL)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def parts_of(tables: "Iterable[pl.DataFrame]", size: int) -> "Iterator[pl.DataFrame]":
