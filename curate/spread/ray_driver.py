@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from curate.spread.ray_node import Made, made_on_node, unfit
@@ -117,9 +117,10 @@ def _answered(number: int, answers: BinaryIO, lock: Lock, done: Any) -> None:
     try:
         made = msgspec.msgpack.decode(done.result(), type=Made)
         answer = Answer(number, made.result, made.error, made.unfit)
+    except (WorkerCrashedError, OutOfMemoryError):
+        answer = Answer(number, None, "", f"a worker died {RETRIES + 1} times at the same task: perhaps it wants memory")
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        answer = Answer(number, None, "", f"{said} (tried {RETRIES + 1} times)")
+        answer = Answer(number, None, "", " ".join(f"{type(error).__name__}: {error}".split())[:300])
     try:
         with lock:
             send(answers, answer)

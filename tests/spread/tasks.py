@@ -1,5 +1,6 @@
 """Functions for tests to spread."""
 
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,3 +26,9 @@ def doubled(task: Number) -> Number:
 def counted(task: Counted) -> Number:
     (Path(task.folder) / f"{task.number}-{uuid.uuid4()}").touch()
     return Number(task.number)
+
+
+def evens(task: Number) -> Number:
+    if task.number % 2 and "ray" in sys.modules:
+        raise ValueError("odd")
+    return task
