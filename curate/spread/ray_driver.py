@@ -11,15 +11,17 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 import msgspec
 import ray
-from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from curate.spread.ray_holders import Holders
 from curate.spread.ray_node import Made, made_on_node, unfit
 from curate.spread.ray_process import ENDING, LOG, Answer, Asked, Ready, Start
 from curate.spread.worker_processes import receive, send
@@ -77,11 +79,11 @@ def _ready(start: Start) -> Ready:
                 _system_config={"task_oom_retries": RETRIES},
             )
     except (RayError, OSError, OverflowError, RuntimeError, ValueError) as error:
-        return Ready(0, " ".join(str(error).split())[:300] or type(error).__name__)
+        return Ready(0, unfit=" ".join(str(error).split())[:300] or type(error).__name__)
     processes = int(ray.cluster_resources().get("CPU", 0))
     if not processes:
-        return Ready(0, "no machine of the cluster has a CPU for tasks")
-    return Ready(processes, _unfit_node(start) if start.address else "")
+        return Ready(0, unfit="no machine of the cluster has a CPU for tasks")
+    return Ready(processes, _holders(start).count, _unfit_node(start) if start.address else "")
 
 
 def _unfit_node(start: Start) -> str:
@@ -105,20 +107,36 @@ def _unfit_node(start: Start) -> str:
 
 
 def _answer_calls(start: Start, answers: BinaryIO) -> None:
-    make, lock = ray.remote(max_retries=RETRIES, num_cpus=1)(made_on_node), Lock()
+    make, lock, holders = ray.remote(max_retries=RETRIES, num_cpus=1)(made_on_node), Lock(), _holders(start)
     while (body := receive(sys.stdin.buffer)) is not None:
         asked = msgspec.msgpack.decode(body, type=Asked)
-        reference = make.remote(bytes(asked.call), start.about, start.folder)
-        reference.future().add_done_callback(partial(_answered, asked.number, answers, lock))
+        if not asked.call:
+            holders.end()
+            continue
+        call = bytes(asked.call), start.about, start.folder
+        reference, place = holders.submit(*call) if asked.held else (make.remote(*call), None)
+        over = partial(holders.answered, place) if place is not None else _nothing
+        reference.future().add_done_callback(partial(_answered, asked.number, answers, lock, over))
         del reference
 
 
-def _answered(number: int, answers: BinaryIO, lock: Lock, done: Any) -> None:
+def _holders(start: Start) -> Holders:
+    return Holders(start.holders, RETRIES)
+
+
+def _nothing() -> None:
+    """Note nothing: Ray counts the calls of its tasks."""
+
+
+def _answered(number: int, answers: BinaryIO, lock: Lock, over: Callable[[], None], done: Any) -> None:
+    over()
     try:
         made = msgspec.msgpack.decode(done.result(), type=Made)
         answer = Answer(number, made.result, made.error, made.unfit)
-    except (WorkerCrashedError, OutOfMemoryError):
-        answer = Answer(number, None, "", f"a worker died {RETRIES + 1} times at the same task: perhaps it wants memory")
+    except (WorkerCrashedError, ActorDiedError, OutOfMemoryError):
+        answer = Answer(
+            number, None, "", f"a worker died {RETRIES + 1} times at the same task: perhaps it wants memory"
+        )
     except Exception as error:
         answer = Answer(number, None, "", " ".join(f"{type(error).__name__}: {error}".split())[:300])
     try:

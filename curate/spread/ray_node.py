@@ -63,3 +63,11 @@ def made_on_node(call: bytes, about: str, folder: str) -> bytes:
     except Exception as error:  # the process that asks does the task again, and raises it
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return msgspec.msgpack.encode(Made(error=f"{os.uname().nodename}: {said}"))
+
+
+class Holder:
+    """A worker that stays for many calls, whose functions keep a model in their module meanwhile."""
+
+    def made(self, call: bytes, about: str, folder: str) -> bytes:
+        """Make a call as ``made_on_node``."""
+        return made_on_node(call, about, folder)

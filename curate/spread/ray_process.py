@@ -31,6 +31,7 @@ class Start(msgspec.Struct):
     Attributes:
         address: The cluster; empty for one of its own.
         processes: How many workers its own cluster has.
+        holders: How many workers hold a model; 0 for one on each GPU, or where there is none, on each machine.
         about: ``ray_node.about_here`` of the process that asks.
         folder: The current folder of that process, for relative paths.
         empty: A folder for Ray's process, which removes it.
@@ -38,23 +39,32 @@ class Start(msgspec.Struct):
 
     address: str
     processes: int
+    holders: int
     about: str
     folder: str
     empty: str
 
 
 class Ready(msgspec.Struct):
-    """Its first answer: how many calls the cluster makes at once, or why it makes none."""
+    """Its first answer: how many calls the cluster makes at once, and how many workers hold models; or why none."""
 
     processes: int
+    holders: int = 0
     unfit: str = ""
 
 
 class Asked(msgspec.Struct):
-    """A call in MessagePack, with its number."""
+    """A call in MessagePack, with its number; or without one: end the workers that hold models.
 
-    number: int
-    call: bytes
+    Attributes:
+        number: What the answer is known by.
+        call: The call.
+        held: Whether its worker holds a model for it.
+    """
+
+    number: int = 0
+    call: bytes = b""
+    held: bool = False
 
 
 class Answer(msgspec.Struct):
@@ -71,20 +81,22 @@ class RayProcess:
 
     Attributes:
         processes: How many calls the cluster makes at once.
+        holders: How many workers hold a model, when there are tasks for them.
     """
 
-    def __init__(self, address: str, processes: int, failed: Callable[[str], None]) -> None:
+    def __init__(self, address: str, processes: int, holders: int, failed: Callable[[str], None]) -> None:
         """Start it, and wait until it can take calls.
 
         Args:
             address: The cluster; empty for one of its own.
             processes: How many workers its own cluster has.
+            holders: As in ``Start``.
             failed: Called with why a worker did not make a call, which then has None as its answer.
 
         Raises:
             UserError: It cannot.
         """
-        self.processes, self._failed = 0, failed
+        self.processes, self.holders, self._failed = 0, 0, failed
         self._lock, self._number = Lock(), 0
         self._waiting: dict[int, Future[bytes | None]] = {}
         # Not TMPDIR: Ray has sockets in it, whose paths have at most 107 bytes.
@@ -99,30 +111,38 @@ class RayProcess:
         )
         self._calls, self._answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
         try:
-            send(self._calls, Start(address, processes, about_here(), os.getcwd(), str(self._empty)))
+            send(self._calls, Start(address, processes, holders, about_here(), os.getcwd(), str(self._empty)))
             body = receive(self._answers)
-            ready = msgspec.msgpack.decode(body, type=Ready) if body else Ready(0, self._ended())
+            ready = msgspec.msgpack.decode(body, type=Ready) if body else Ready(0, unfit=self._ended())
             if ready.unfit:
                 raise UserError(f"--ray{' ' * bool(address)}{address}: {ready.unfit}")
-            self.processes = ready.processes
+            self.processes, self.holders = ready.processes, ready.holders
         except BaseException:
             self.stop(patience=0)
             raise
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def submit(self, call: Call) -> Future[bytes | None]:
-        """Hand over a call; ``Failed`` is raised for its answer where Ray ended, or could not make it."""
+    def submit(self, call: Call, *, held: bool = False) -> Future[bytes | None]:
+        """Hand over a call, with ``held`` to a worker that holds models.
+
+        ``Failed`` is raised for its answer where Ray ended, or could not make it.
+        """
         answer: Future[bytes | None] = Future()
         with self._lock:
             self._number += 1
             self._waiting[self._number] = answer
             try:
-                send(self._calls, Asked(self._number, msgspec.msgpack.encode(call)))
+                send(self._calls, Asked(self._number, msgspec.msgpack.encode(call), held))
             except (OSError, ValueError):  # it has ended
                 self._waiting.pop(self._number, None)
                 answer.set_exception(Failed(f"{self._ended()}; {NEXT}"))
         return answer
+
+    def end_holders(self) -> None:
+        """End the workers that hold models."""
+        with self._lock, suppress(OSError, ValueError):
+            send(self._calls, Asked())
 
     def stop(self, patience: float = ENDING) -> None:
         """End it, and its own cluster; calls that are not answered are dropped.

@@ -9,12 +9,14 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 from curate.spread.ray_process import RayProcess
 from curate.spread.task_calls import Call
 from curate.spread.worker_processes import FEW, processes_here
 from schemas.errors import UserError, short_repr
 
+GPUS = Path("/proc/driver/nvidia/gpus")  # a folder each
 ADDRESS = re.compile(r"auto|[\w.\[\]:-]{1,253}:\d{1,5}")
 CLIENT = " (Ray's client, ray://, is not used: run gristmill on a machine of the cluster)"
 
@@ -28,12 +30,14 @@ class RayTasks:
 
     elsewhere = True
 
-    def __init__(self, address: str = "", processes: int | None = None) -> None:
+    def __init__(self, address: str = "", processes: int | None = None, holders: int | None = None) -> None:
         """Name a cluster.
 
         Args:
             address: An existing cluster, as ``auto`` or ``host:port``; by default one on this machine, of its own.
             processes: How many workers its own cluster has; by default one for each core.
+            holders: How many workers hold a model; by default one on each GPU of the cluster, or where it has none, on
+                each machine. On this machine alone they are only there if it has several GPUs.
 
         Raises:
             UserError: It is no address.
@@ -45,7 +49,7 @@ class RayTasks:
         if find_spec("ray") is None:
             raise ModuleNotFoundError("No module named 'ray'", name="ray")
         self.failed: Counter[str] = Counter()
-        self._address, self._processes = address, processes
+        self._address, self._processes, self._holders = address, processes, holders
         self._ray: RayProcess | None = None
 
     def workers(self, tasks: int, *, kept: bool) -> "_Workers | None":
@@ -56,9 +60,20 @@ class RayTasks:
         """
         if tasks < (2 if self._address or self._processes else FEW):
             return None
+        return _Workers(self, self.started())
+
+    @property
+    def models(self) -> "_Holders | None":
+        """The runner for tasks whose worker holds a model."""
+        several = len(list(GPUS.glob("*"))) > 1
+        return _Holders(self) if self._address or self._holders or several else None
+
+    def started(self) -> RayProcess:
+        """Return Ray's process, which is started where it is not there."""
         if self._ray is None:
-            self._ray = RayProcess(self._address, self._processes or processes_here(), self._count)
-        return _Workers(self, self._ray)
+            processes = self._processes or processes_here()
+            self._ray = RayProcess(self._address, processes, self._holders or 0, self._count)
+        return self._ray
 
     def stop(self) -> None:
         """End Ray, and a cluster that is its own; calls that are not answered are dropped."""
@@ -71,9 +86,9 @@ class RayTasks:
 
 
 @contextmanager
-def ray_tasks(address: str = "", processes: int | None = None) -> Generator[RayTasks]:
+def ray_tasks(address: str = "", processes: int | None = None, holders: int | None = None) -> Generator[RayTasks]:
     """Yield the runner for ``run_by``, and end Ray after the body; arguments and errors are those of ``RayTasks``."""
-    runner = RayTasks(address, processes)
+    runner = RayTasks(address, processes, holders)
     try:
         yield runner
     finally:
@@ -97,3 +112,34 @@ class _Workers:
     def submit(self, call: Call) -> Future[bytes | None]:
         """Hand over a call; None is its answer where the function raised an error."""
         return self._ray.submit(call)
+
+
+class _Holders:
+    """The runner of Ray's workers that hold a model: from the first task of a ``spread`` to its end."""
+
+    elsewhere = True
+    models = None
+
+    def __init__(self, runner: RayTasks) -> None:
+        self._runner = runner
+
+    def workers(self, tasks: int, *, kept: bool) -> "_HoldingWorkers | None":
+        """Return the workers; one task goes to them too, as this process may have no GPU."""
+        return None if not tasks else _HoldingWorkers(self._runner, self._runner.started())
+
+
+class _HoldingWorkers(_Workers):
+    """Ray's workers that hold a model, for the tasks of one ``spread``."""
+
+    def __init__(self, runner: RayTasks, ray: RayProcess) -> None:
+        super().__init__(runner, ray)
+        self.ahead = 2 * ray.holders
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        super().__exit__(failed)
+        if not failed:
+            self._ray.end_holders()
+
+    def submit(self, call: Call) -> Future[bytes | None]:
+        """Hand over a call; None is its answer where the function raised an error."""
+        return self._ray.submit(call, held=True)

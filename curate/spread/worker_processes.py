@@ -40,6 +40,7 @@ class WorkerProcesses:
     """
 
     elsewhere = False
+    models = None  # one process uses all cores for a model
 
     def __init__(self, processes: int | None = None) -> None:
         self._processes = processes
