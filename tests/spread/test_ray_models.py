@@ -16,6 +16,7 @@ from curate.models.engine import engine_of
 from curate.models.engine_settings import resolve_model
 from curate.models.failures import Failures
 from curate.models.gateway import Gateway
+from curate.models.held_model import Said
 from curate.models.model_ref import ModelRef
 from curate.models.spread_engine import SpreadEngine
 from curate.spread.ray_tasks import ray_tasks
@@ -60,13 +61,11 @@ def test_vectors_are_those_of_one_process(runner, tmp_path):
     chance = random.Random(1)
     texts = pl.Series([" ".join(chance.choices(WORDS, k=chance.randint(1, 80))) for _ in range(300)] + ["a " * 9000])
     here = embed(texts, minilm, Store(tmp_path / "here"), Progress())
-    lines = []
-    shows = Progress()
-    shows.say = lines.append
+    shown = Said()
     with run_by(runner):
-        there = embed(texts, minilm, Store(tmp_path / "there"), shows)
+        there = embed(texts, minilm, Store(tmp_path / "there"), shown)
     assert (here.to_numpy() == there.to_numpy()).all()
-    assert len(lines) == 1 and "1 texts are longer than the model's limit" in lines[0]
+    assert len(shown.lines) == 1 and "1 texts are longer than the model's limit" in shown.lines[0]
 
 
 @pytest.mark.parametrize(("task", "kills"), [("reward", 0), ("loss", 1)])
