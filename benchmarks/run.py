@@ -23,6 +23,7 @@ NAMES = (
     "reading",
     "client",
     "servers",
+    "spreading",
     "generate",
     "select",
     "scorers",

@@ -13,6 +13,7 @@ from cli import agree, compare, completion, diff, doctor, export, export_model, 
 from cli.chat import command as chat
 from cli.missing_package import missing_package
 from cli.program import program, with_program
+from cli.ray_option import WithRay
 from cli.reporting import command as report
 from cli.shipped_recipes import recipe_epilog
 from cli.sigterm import sigterm_raises
@@ -60,7 +61,7 @@ app = typer.Typer(
 )
 for module in MODULES:
     for command in module.COMMANDS:
-        app.command(epilog=EPILOGS.get(command.__name__))(command)
+        app.command(epilog=EPILOGS.get(command.__name__), cls=WithRay if command is run.run else None)(command)
 
 
 def _version(wanted: bool) -> None:

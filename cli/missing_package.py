@@ -7,6 +7,7 @@ EXTRAS = {
     "local": ("gguf", "jinja2", "sentence_transformers", "tokenizers", "torch", "transformers"),
     "train": ("accelerate", "datasets", "peft", "trl"),
     "hub": ("huggingface_hub",),
+    "ray": ("ray",),
     "quantize": ("bitsandbytes",),
     "view": ("altair", "anyio", "markupsafe", "starlette", "uvicorn"),
     "png": ("resvg_py",),

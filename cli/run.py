@@ -29,10 +29,11 @@ from cli.options import (
     open_store,
     read_recipe,
 )
+from cli.ray_option import Ray, calls_by_ray
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 from cli.worker import Shards, by_shards
-from schemas.errors import Stopped
+from schemas.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from curate.api.run_result import RunResult
@@ -172,6 +173,7 @@ def run(
     strict: Strict = False,
     allow_code: AllowCode = False,
     allow_key: AllowKey = None,
+    ray: Ray = None,
     report: ReportFile = None,
     quiet: Quiet = False,
     shards: Shards = None,
@@ -181,10 +183,13 @@ def run(
     from cli.reporting.make import check_report
     from cli.sources import show_sources
 
+    if ray and shards:
+        raise UserError("--ray and --shards both say who reads and scores; expected one of them")
     check_report(report)
     loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     try:
-        result = _build(loaded, store, quiet=quiet, shards=shards)
+        with calls_by_ray(ray):
+            result = _build(loaded, store, quiet=quiet, shards=shards)
     except Stopped:
         finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
         raise

@@ -1,10 +1,14 @@
 """Embeds texts, once for each text and model; vectors are kept in the store by the text's hash (``text_cache``)."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import polars as pl
 
 from curate.models.engine import TextEmbedder, engine_of, engines_that
+from curate.models.held_model import TextsTask, embed_texts
 from curate.models.model_ref import ModelRef
+from curate.spread.spread import Runner, model_runner, spread
 from curate.storage.store import Store
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
@@ -33,13 +37,31 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> 
             embedder = _load(ref)
         return embedder.encode(part.to_list()).astype(np.float32)
 
-    vectors = cached_by_text(texts, folder, encode, SHARD, progress, f"embed ({ref.name})")
-    if embedder is not None and embedder.cut:
+    workers = model_runner()
+    elsewhere = _Elsewhere(ref, workers) if workers else None
+    each = elsewhere.each if elsewhere else map
+    vectors = cached_by_text(texts, folder, encode, SHARD, progress, f"embed ({ref.name})", each)
+    held = elsewhere or embedder
+    if held is not None and held.cut:
         progress.say(
-            f"embed ({ref.name}): {embedder.cut:,} texts are longer than the model's limit of {embedder.longest:,} "
+            f"embed ({ref.name}): {held.cut:,} texts are longer than the model's limit of {held.longest:,} "
             f"tokens; only their beginning is embedded"
         )
     return vectors.rename("embedding")
+
+
+class _Elsewhere:
+    """Embeds texts by the workers of a runner, each of which loads the model; counts as ``TextEmbedder`` does."""
+
+    def __init__(self, ref: ModelRef, workers: Runner) -> None:
+        self.ref, self.workers, self.cut, self.longest = ref, workers, 0, 0
+
+    def each(self, _: object, parts: Iterable[pl.Series]) -> Iterator[np.ndarray]:
+        """Yield the vectors of each part."""
+        tasks = (TextsTask(self.ref, part.to_list()) for part in parts)
+        for made in spread(embed_texts, tasks, runner=self.workers):
+            self.cut, self.longest = self.cut + made.cut, made.longest
+            yield made.array
 
 
 def makes_embeddings(ref: ModelRef) -> bool:

@@ -147,6 +147,8 @@ class EngineSpec:
         embedder: Loads a model that makes embeddings, or None where the engine makes none.
         streamer: Starts a model that hands over its answers as they are written, or None where the engine has none.
         remote: Whether the model is behind a server that is not ours: it may cost money, and its weights are not here.
+        spreads: Tasks whose requests may go to other processes, each of which loads the model, in windows
+            (``curate.models.windows``): what is answered does not depend on who answers.
         response_format: Whether it can hold a reply to a JSON schema.
         needs_user_prefix: Whether it can write a user's turn only if the setting ``user_prefix`` says how one begins.
         in_recipes: Whether a recipe's ``models:`` may name it.
@@ -161,6 +163,7 @@ class EngineSpec:
     embedder: Callable[[ModelRef], TextEmbedder] | None = None
     streamer: Callable[[ModelRef, Progress], Streamer] | None = None
     remote: bool = False
+    spreads: tuple[Task, ...] = ()
     response_format: bool = False
     needs_user_prefix: bool = False
     in_recipes: bool = True

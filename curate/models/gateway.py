@@ -15,6 +15,8 @@ from curate.models.budget import LIMITS, Budget, spending_limit
 from curate.models.engine import Engine, engine_of
 from curate.models.failures import Failures
 from curate.models.model_ref import ModelRef
+from curate.models.spread_engine import SpreadEngine
+from curate.spread.spread import model_runner
 from curate.storage.reply_log import ReplyLog, Spender
 from curate.storage.store import Store
 from schemas.errors import Stopped
@@ -143,7 +145,9 @@ class Gateway:
             spec = engine_of(ref)
             if not spec.remote:
                 self.progress.advance(0, f"loading {ref.name}")
-            self.engines[key] = spec.tasks[task](ref, self.progress)
+            workers = model_runner() if task in spec.spreads else None
+            start = spec.tasks[task]
+            self.engines[key] = SpreadEngine(ref, self.progress, workers) if workers else start(ref, self.progress)
             self.remote |= {ref.name} if spec.remote else set()
         return self.engines[key]
 

@@ -71,6 +71,7 @@ class Shards:
     """
 
     elsewhere = True
+    models = None  # a model that is in this process stays in it
 
     def __init__(self, store: Path, shards: int, say: Callable[[str], None] = lambda line: None) -> None:
         self.ahead = AHEAD * shards

@@ -49,6 +49,11 @@ class Runner(Protocol):
 
     elsewhere: bool
 
+    @property
+    def models(self) -> "Runner | None":
+        """The runner for tasks whose worker holds a model; None where this process holds it."""
+        ...
+
     def workers(self, tasks: int, *, kept: bool) -> AbstractContextManager[Workers] | None:
         """Return the workers for tasks, or None where this process is to do them.
 
@@ -78,6 +83,11 @@ def run_by(runner: Runner) -> Generator[None]:
 def elsewhere() -> bool:
     """Return whether the calls of ``spread`` may be made on other machines."""
     return _runner.get().elsewhere
+
+
+def model_runner() -> Runner | None:
+    """Return who does tasks whose worker holds a model; None where this process does."""
+    return _runner.get().models
 
 
 @contextmanager

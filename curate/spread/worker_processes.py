@@ -43,6 +43,7 @@ class WorkerProcesses:
     """
 
     elsewhere = False
+    models = None  # one process uses all cores for a model
 
     def __init__(self, processes: int | None = None) -> None:
         self._processes = processes
@@ -105,15 +106,19 @@ class _Worker(NamedTuple):
     answers: BinaryIO
 
 
+def python_paths() -> str:
+    """Return where this process finds modules, for ``PYTHONPATH`` of another one."""
+    return os.pathsep.join([*filter(None, sys.path), str(ROOT)])
+
+
 def start_worker() -> _Worker:
     """Start a worker process, which finds modules where this process does."""
-    paths = os.pathsep.join([*filter(None, sys.path), str(ROOT)])
     process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
         # -P: the current folder may hold a stranger's curate.py
         [sys.executable, "-P", "-m", "curate.spread.worker_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**ARROW, **os.environ, "PYTHONPATH": paths},
+        env={**ARROW, **os.environ, "PYTHONPATH": python_paths()},
         start_new_session=True,  # Ctrl-C is for this process, which ends the worker
     )
     return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))

@@ -7,7 +7,7 @@ is mapped from a file, so they are never all in memory.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +24,13 @@ BLOCK = 50_000  # texts in memory at a time
 
 
 def cached_by_text(
-    texts: pl.Series, folder: Path, make: Callable[[pl.Series], np.ndarray], shard: int, progress: Progress, label: str
+    texts: pl.Series,
+    folder: Path,
+    make: Callable[[pl.Series], np.ndarray],
+    shard: int,
+    progress: Progress,
+    label: str,
+    each: Callable[[Callable[[pl.Series], np.ndarray], Iterable[pl.Series]], Iterable[np.ndarray]] = map,
 ) -> pl.Series:
     """Return the value of each text, from the cache or computed now.
 
@@ -36,6 +42,7 @@ def cached_by_text(
         shard: The most texts of a call to ``make``, and of a file.
         progress: The display to report to.
         label: The label of the work on the display.
+        each: How ``make`` is called for the parts of the texts: as ``map``, or some parts ahead.
 
     Returns:
         A Series of ``Array(..., d)``, one row a text.
@@ -55,9 +62,10 @@ def cached_by_text(
     if missing.height:
         lengths = texts.str.len_bytes().fill_null(0)
         missing = missing.with_columns(length=lengths.gather(missing["row"])).sort("length", "text_hash")
-        for part in missing.iter_slices(shard):
-            values = np.ascontiguousarray(make(texts.gather(part["row"]).fill_null("")))
-            cached = pl.concat([cached, _write(folder, part["text_hash"], values)])
+        parts = list(missing.iter_slices(shard))
+        made = each(make, (texts.gather(part["row"]).fill_null("") for part in parts))
+        for part, values in zip(parts, made, strict=True):
+            cached = pl.concat([cached, _write(folder, part["text_hash"], np.ascontiguousarray(values))])
             progress.advance(part.height)
     return as_series(_gather(rows, cached, folder), "value")
 

@@ -136,6 +136,7 @@ HIDDEN = """if True:
         (["pyarrow"], ["export", "sft", "out", "--store", "built"], "gristmill[arrow]"),
         (["jsonschema_rs"], ["run", "schema.yaml"], "gristmill[steps]"),
         (["phonenumbers"], ["check", "pii.yaml"], "gristmill[steps]"),
+        (["ray"], ["run", "r.yaml", "--ray"], "gristmill[ray]"),
         (["trl", "torch"], ["demo"], "gristmill[demo]"),
         (["torch", "transformers"], ["export-model", "smollm2-135m", "out"], "gristmill["),
     ],

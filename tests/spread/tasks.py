@@ -1,6 +1,7 @@
 """Functions for tests to spread."""
 
 import os
+import sys
 import threading
 import time
 import uuid
@@ -73,4 +74,10 @@ def only_there(task: Number) -> Number:
     """Fail in a thread, as on a machine that lacks something."""
     if threading.current_thread() is not threading.main_thread():
         raise OSError("no such folder here")
+    return task
+
+
+def evens(task: Number) -> Number:
+    if task.number % 2 and "ray" in sys.modules:
+        raise ValueError("odd")
     return task

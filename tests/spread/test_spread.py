@@ -78,6 +78,7 @@ def test_slow_tasks_go_to_other_processes(tmp_path):
 
 class NoWorkers:
     elsewhere = False
+    models = None
 
     def workers(self, tasks, *, kept):
         raise AssertionError("asked for workers")

@@ -69,5 +69,6 @@ SPEC = EngineSpec(
     resolve=resolve_weights,
     settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, CHAT_TEMPLATE, BACKEND),
     embedder=_load_embedder,
+    spreads=("reward", "loss"),
     streamer=_start_stream,
 )

@@ -154,7 +154,7 @@ FEW = Sizes(70, 1, 1, 9000)
 class Counting:
     """A runner that makes each call in this process, and counts them."""
 
-    ahead, made, elsewhere = 1, 0, True
+    ahead, made, elsewhere, models = 1, 0, True, None
 
     def workers(self, tasks: int, *, kept: bool) -> AbstractContextManager["Counting"]:
         return nullcontext(self)

@@ -6,9 +6,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 
+from curate.models.windows import window
 from schemas.requests import Give, Reply, Request, Spent, Take
 
-WINDOW = 4096  # requests sorted together: enough to sort into batches, few enough to hold
 Item = TypeVar("Item")
 
 
@@ -19,14 +19,6 @@ class Text(NamedTuple):
     ids: list[int]
     start: int = 0
     segments: list[int] | None = None
-
-
-def window(take: Take) -> list[Request]:
-    """Return the next requests: a full window, or all that are left."""
-    found: list[Request] = []
-    while len(found) < WINDOW and (group := take()):
-        found += group
-    return found
 
 
 def cut(items: Iterable[Item], width: Callable[[Item], int], budget: int) -> Iterator[list[Item]]:

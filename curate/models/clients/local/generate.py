@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from curate.models.clients.local.batching import Waiting, window
+from curate.models.clients.local.batching import Waiting
 from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.clients.local.packed_linear import pack
@@ -20,6 +20,7 @@ from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, local_folder
+from curate.models.windows import window
 from schemas.call_text import calls_as_text, split_tool_calls, tools_of
 from schemas.progress import Progress
 from schemas.reasoning import opening_mark, split_reasoning
