@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
 from typing import Any, BinaryIO
@@ -75,7 +76,7 @@ def _ready(start: Start) -> Ready:
                 include_dashboard=False,
                 log_to_driver=False,
                 configure_logging=False,
-                _temp_dir=start.empty,
+                _temp_dir=f"{start.empty}/0",  # within a folder of ours alone: Ray lets all users write into it
                 _system_config={"task_oom_retries": RETRIES},
             )
     except (RayError, OSError, OverflowError, RuntimeError, ValueError) as error:
@@ -139,11 +140,8 @@ def _answered(number: int, answers: BinaryIO, lock: Lock, over: Callable[[], Non
         )
     except Exception as error:
         answer = Answer(number, None, "", " ".join(f"{type(error).__name__}: {error}".split())[:300])
-    try:
-        with lock:
-            send(answers, answer)
-    except BrokenPipeError:
-        os._exit(1)  # the process that asks is gone: there is nobody to tell
+    with lock, suppress(BrokenPipeError):  # the process that asks is gone: our input ends, too
+        send(answers, answer)
 
 
 if __name__ == "__main__":

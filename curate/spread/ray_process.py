@@ -99,8 +99,9 @@ class RayProcess:
         self.processes, self.holders, self._failed = 0, 0, failed
         self._lock, self._number = Lock(), 0
         self._waiting: dict[int, Future[bytes | None]] = {}
+        prefix = f"gristmill-ray-{os.getpid()}-"
         # Not TMPDIR: Ray has sockets in it, whose paths have at most 107 bytes.
-        self._empty = Path(tempfile.mkdtemp(prefix="gristmill-ray-", dir="/tmp"))  # noqa: S108 (a name of its own)
+        self._empty = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # noqa: S108 (a name of its own)
         self._process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
             [sys.executable, "-P", "-m", "curate.spread.ray_driver"],  # -P: as in worker_processes
             stdin=subprocess.PIPE,

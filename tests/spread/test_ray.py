@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -192,15 +193,15 @@ def kill_workers(store, over, counted, most):
 def test_a_killed_run_goes_on_with_its_parts(address, tmp_path, small):
     write(tmp_path)
     assert call(tmp_path, "run", "r.yaml", "--store", "plain").code == 0
-    killed = subprocess.run(
+    killed = subprocess.Popen(
         [sys.executable, "-P", "-c", KILLED.format(sizes=SIZES, late="000020.answer")]
         + ["run", "r.yaml", "--store", "rayed", "--ray", address],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        timeout=120,
+        stderr=subprocess.PIPE,
     )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    _, said = killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL, said
     finished = {answer.name.split(".")[0] for answer in (tmp_path / "rayed").glob("work/*/store/work/*/*.answer")}
     made = (tmp_path / "rayed").glob("work/*/store/work/*/*-prompts-0000.parquet")
     kept = {file.stat().st_ino for file in made if file.name.split("-")[0] in finished}
@@ -211,6 +212,25 @@ def test_a_killed_run_goes_on_with_its_parts(address, tmp_path, small):
     there = {file.stat().st_ino for file in (tmp_path / "rayed").glob("stages/*/prompts-*.parquet")}
     assert len(kept - there) <= 2  # the first part and the last share prompts, and are read again at the end
     assert list((tmp_path / "rayed" / "work").iterdir()) == []
+    assert gone(killed.pid)
+
+
+def modes(process):
+    """Return the rights to the folder of the Ray of a process, in the system's folder for temporary files."""
+    found = set()
+    for folder in Path("/tmp").glob(f"gristmill-ray-{process}-*"):
+        with suppress(FileNotFoundError):  # it is removed meanwhile
+            found.add(folder.lstat().st_mode & 0o777)
+    return found
+
+
+def gone(process):
+    """Wait until the folder of a process's Ray is removed; return whether it is."""
+    for _ in range(150):
+        if not modes(process):
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @needs("ray")
@@ -226,12 +246,13 @@ def test_ctrl_c_ends_ray_and_all_its_processes(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    below = set()
+    below, rights = set(), set()
     while child.poll() is None:
         below |= descendants(child.pid)
+        rights |= modes(child.pid)
         time.sleep(0.2)
     assert child.returncode == 130 and "finished work is kept" in child.communicate()[1]
-    assert len(below) > 5
+    assert len(below) > 5 and rights == {0o700} and not modes(child.pid)
     for _ in range(50):
         if not living(below):
             break
