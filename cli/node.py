@@ -17,7 +17,7 @@ def node(
         typer.Option("--allow-code", help="Run code that is not gristmill's, such as a trainer of your own."),
     ] = False,
 ) -> None:
-    """Start this machine's part of a training that is on several machines, and wait for the training's end.
+    """Work for a training on several machines, until it ends.
 
     The store, the models and the folder that 'gristmill train' was started in need the same paths here. It exits with
     the code of the training. Run it only on a file that your own 'gristmill train' wrote.
