@@ -57,7 +57,7 @@ duckdb.execute(f"COPY (SELECT * FROM read_json(?, {kinds})) TO '{sys.argv[2]}' (
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run took: all in all and by stage, its memory, and what its peer took.
+    """The time and the memory of a run, all in all and by stage, and the time of its peer.
 
     Attributes:
         candidates: How many candidates there are.

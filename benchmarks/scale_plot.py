@@ -55,7 +55,9 @@ def _panel(points: list[tuple[int, float]], left: float, title: str, bar: tuple[
     parts.append(
         f'<line class="bar" x1="{left}" x2="{left + WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke-dasharray="4 4"/>'
     )
-    parts.append(svg_text(left + 4, y - 5, f"{bar[1]}, for 10M", "soft", size=11))
+    parts.append(
+        svg_text(left + 4, y + 14, f"{bar[1]}, for 10M", "soft", size=11)
+    )  # below: a line of the grid is above
     for size, _ in points:
         x, _ = at(size, 10**low)
         parts.append(svg_text(x, TOP + HEIGHT + 18, f"{size:,}", "soft", size=11, anchor="middle"))
@@ -64,7 +66,10 @@ def _panel(points: list[tuple[int, float]], left: float, title: str, bar: tuple[
     parts.append(f'<polyline class="curve" fill="none" stroke-width="2" points="{_path(places)}"/>')
     for (x, y), (_, value) in zip(places, points, strict=True):
         parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
-        parts.append(svg_text(x, y - 9, f"{value:,.0f}", "ink", size=11, anchor="middle"))
+        shown = f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
+        parts.append(
+            svg_text(x + 5, y + 16, shown, "ink", size=11)
+        )  # below and right: the curve rises, the bar is above
     return "".join(parts)
 
 

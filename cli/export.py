@@ -79,7 +79,8 @@ def _report(done: "Exported") -> None:
     if done.refused:
         found = taken_out(done.found)
         warned = f"; some were refused by {', '.join(found)}: --no-refused leaves all of them out" if found else ""
-        say(f"  {done.refused:,} refused rows are beside them{warned}", err=True)
+        beside = "1 refused row is" if done.refused == 1 else f"{done.refused:,} refused rows are"
+        say(f"  {beside} beside them{warned}", err=True)
     say(f"{about.format}: {done.folder}: {about.rows:,} rows ({rows})")
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from cli.terminal import say
+from schemas.errors import UserError, printable
 
 HERE = "here"  # what is read where no address follows the option
 Ray = Annotated[
@@ -24,8 +26,23 @@ class WithRay(TyperCommand):
     """A command whose ``--ray`` may stand without a value, which Typer has no words for."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments."""
-        return super().parse_args(ctx, with_address(args))
+        """Read the arguments.
+
+        Raises:
+            UserError: A word too many follows ``--ray``: it was meant as an address, and is none.
+        """
+        given = list(args)  # Typer takes away what it has read
+        try:
+            return super().parse_args(ctx, with_address(args))
+        except Exception as error:
+            word = next((after for one, after in pairwise(given) if one == "--ray"), "")
+            if "extra argument" in str(getattr(error, "message", "")) and _is_no_recipe(word):
+                raise UserError(f"--ray: expected auto or host:port, found '{printable(word)}'") from None
+            raise
+
+
+def _is_no_recipe(word: str) -> bool:
+    return word.strip("-") == word != "" and word not in (HERE, "auto") and not word.endswith((".yaml", ".yml"))
 
 
 def with_address(arguments: list[str]) -> list[str]:

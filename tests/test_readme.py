@@ -191,10 +191,59 @@ def test_the_python_works(tmp_path, monkeypatch):
     assert names["store"].dataset("sft", split="train")[0]["completion"][0]["content"] == "I am Gristmill."
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    found: list[str] = []
+    for heading in re.findall(r"^#{1,6} +(.+?) *$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), flags=re.M):
+        shown = re.sub(r"\[([^]]*)]\([^)]*\)", r"\1", heading)
+        found.append(re.sub(r"[^\w -]", "", shown.lower()).replace(" ", "-"))
+    return {f"{one}-{found[:i].count(one)}" if one in found[:i] else one for i, one in enumerate(found)}
+
+
 def test_the_links_lead_somewhere():
-    for page in (README, *sorted((ROOT / "docs").glob("*.md"))):
-        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text_of(page)):
-            assert (page.parent / target).exists(), (page.name, target)
+    for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))):
+        for target, _, anchor in (
+            one.partition("#") for one in re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", text_of(page))
+        ):
+            file = page.parent / target if target else page
+            assert file.exists(), (page.name, target)
+            assert not anchor or anchor in anchors(text_of(file)), (page.name, target, anchor)
+
+
+def test_what_the_architecture_names_is_there():
+    """Folders of the picture of rooms, and the modules and files in backticks, but for those with a NAME to fill in."""
+    text = text_of(ROOT / "ARCHITECTURE.md")
+    tops = ("schemas", "curate", "train", "cli", "tests")
+    there = {"/" + str(found.relative_to(ROOT)) for top in tops for found in (ROOT / top).rglob("*")}
+    named = {one.rstrip("/") for one in re.findall(r"`([a-z_]+/[\w/.]*)`", text) if not re.search("[A-Z]{4}", one)}
+    assert len(named) > 40
+    for name in sorted(named):
+        ends = {name, f"{name}.py", f"{name.rsplit('.', 1)[0]}.py"} | {f"{name.split('.')[0]}.py"}
+        assert any(found.endswith(tuple("/" + end for end in ends)) for found in there), name
+    picture = text.split("schemas/ ")[1].split("The rule in one line")[0]
+    for room in re.findall(r"(?:^|[ |])([a-z_]+)/(?= )", picture, flags=re.M):
+        assert any(found.endswith("/" + room) for found in there), room
+
+
+def test_the_picture_of_scale_is_of_the_table():
+    from benchmarks.scale_plot import plot
+
+    text = text_of(ROOT / "docs" / "scale.md")
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines() if line.startswith("| ")]
+    sizes, whole, peak = (
+        rows[0],
+        *(
+            next(
+                [cell.strip() for cell in line.split("|")[2:-1]]
+                for line in text.splitlines()
+                if line.startswith(f"| {name}")
+            )
+            for name in ("the whole command", "peak memory")
+        ),
+    )
+    numbers = [[float(cell.split()[0].replace(",", "")) for cell in row] for row in (sizes, whole, peak)]
+    points = [(int(size), seconds, memory) for size, seconds, memory in zip(*numbers, strict=True)]
+    assert plot(points) == text_of(ROOT / "docs" / "images" / "scale.svg")
 
 
 def test_the_glossary_names_what_sql_has():

@@ -1,4 +1,4 @@
-"""What ``gristmill init train FILE`` does: reads the data, writes the recipe, says what was found and what is next."""
+"""``gristmill init train FILE``: reads the data, writes the recipe, says what was found and what is next."""
 
 import json
 import os
@@ -30,7 +30,7 @@ KEYS = 12  # keys of rows that are named
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for: the data, and the choices of a user."""
+    """The data that the command line names, and the choices of a user."""
 
     named: str
     folder: Path = Path()

@@ -1,4 +1,4 @@
-"""What can be learnt from a source: pure functions of what ``read_source`` found in it.
+"""The ways to learn from a source: pure functions of what ``read_source`` found in it.
 
 A file may be learnt in several ways: pairs by DPO, or the preferred answers alone by SFT. ``jobs_of`` returns them all,
 the one that most people mean first.

@@ -28,7 +28,7 @@ LENGTH = {"score": {"use": "length", "unit": "words", "as": "words"}}
 
 @dataclass(frozen=True)
 class Draft:
-    """What a first recipe is written of.
+    """The parts that a first recipe is written of.
 
     Attributes:
         title: What the recipe is for, in its first line.

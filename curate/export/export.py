@@ -28,13 +28,13 @@ from schemas.exported import HASH, SIDES, content_hash
 from schemas.json_text import parse
 from schemas.version import VERSION
 
-FIRST = "stand first that were further down: they have keys that no row before has, and readers look there for keys"
+FIRST = "{} first, from further down: readers look there for keys, and no row before has theirs"
 HIDDEN = ("dataset", "split")  # columns that say nothing in an export: files are by split
 
 
 @dataclass
 class Exported:
-    """What was written.
+    """An export that was written.
 
     Attributes:
         about: The export.
@@ -181,7 +181,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
     renamed = [f"{old!r} is called {new!r}" for old, new in writing.names.items() if old != new]
     about.notes += [f"the split {', '.join(renamed)}"] if renamed else []
     moved = sum(getattr(sink, "moved", 0) for sink in writing.sinks.values())
-    about.notes += [f"{moved:,} rows {FIRST}"] if moved else []
+    about.notes += [FIRST.format("1 row stands" if moved == 1 else f"{moved:,} rows stand")] if moved else []
 
 
 def _all_simple(store: Store, found: Found, module: ModuleType) -> bool:

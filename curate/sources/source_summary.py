@@ -127,15 +127,15 @@ def prompt_field(key: str, fields: dict | None) -> str:
 
 
 def _counts(facts: Facts) -> list[str]:
-    parts = [f"{facts.prompts:,} prompts"]
+    parts = [_number(facts.prompts, "prompt")]
     if facts.completions:
-        parts.append(f"{facts.completions:,} recorded completions")
+        parts.append(_number(facts.completions, "recorded completion"))
     return parts
 
 
 def _decided(facts: Facts) -> list[str]:
-    counts = ((facts.repeats, "repeats joined"), (facts.refused, "rows refused"))
-    return [f"{count:,} {what}" for count, what in counts if count]
+    counts = ((facts.repeats, "repeat joined", "repeats joined"), (facts.refused, "row refused", "rows refused"))
+    return [_number(count, one, several) for count, one, several in counts if count]
 
 
 def score_ranges(scores: dict[str, ScoreFacts]) -> list[str]:

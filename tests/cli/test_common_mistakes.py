@@ -65,6 +65,11 @@ MISTAKES = {
         "check r.yaml",
         ["r.yaml:9: where: no column 'lenth'", 'did you mean one of "length"'],
     ),
+    "a word that is no address of Ray": (
+        {},
+        "run r.yaml --ray nowhere",
+        ["--ray: expected auto or host:port", "'nowhere'"],
+    ),
     "another file's name": ({}, "run rr.yaml", ["rr.yaml: no such recipe", "did you mean 'r.yaml'?"]),
     "another folder": ({}, "run recipes/r.yaml", ["nor the folder 'recipes'", "did you mean 'r.yaml'?"]),
     "a shipped recipe's name": ({}, "run demo", ["no such recipe", "'gristmill init demo' copies"]),

@@ -121,7 +121,7 @@ def test_a_key_behind_the_first_10_mb_is_kept(tmp_path, late, format):
 
     done = export_dataset(late, "d", tmp_path / "out", format=format)
     file = tmp_path / "out/data/train.jsonl"
-    assert file.stat().st_size > 10_600_000 and any("stand first" in note for note in done.about.notes)
+    assert file.stat().st_size > 10_600_000 and any("first, from further down" in note for note in done.about.notes)
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     for loaded in (
         datasets.load_dataset(str(tmp_path / "out"), split="train"),

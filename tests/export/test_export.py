@@ -45,7 +45,7 @@ def test_the_card_says_what_it_is_and_where_it_is_from(tmp_path):
 def test_refused_rows_are_beside_the_others(tmp_path):
     stored(tmp_path / "kept", [*UNPAIRED, UNPAIRED[0]], KINDS["unpaired"][1])
     done = export(tmp_path, "out")
-    assert "1 refused rows are beside them" in done.err
+    assert "1 refused row is beside them" in done.err
     refused = read_refused(tmp_path / "out/refused/data/train-00000-of-00001.parquet")
     assert refused[0]["stage"].startswith("prompts.source") and "exact" in refused[0]["reason"]
     assert export(tmp_path, "bare", "--no-refused").code == 0 and not (tmp_path / "bare/refused").exists()

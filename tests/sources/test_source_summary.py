@@ -35,12 +35,12 @@ def answers(*texts, **scores) -> dict:
 
 def test_a_plain_source_says_its_rows_and_its_format(tmp_path):
     read = source(tmp_path, {"prompt": "a"}, {"prompt": "b"}, {"prompt": "a"})
-    assert line(read) == "2 prompts, 1 repeats joined (prompt)" and warnings(read) == []
+    assert line(read) == "2 prompts, 1 repeat joined (prompt)" and warnings(read) == []
 
 
 def test_refused_rows_are_counted(tmp_path):
     read = source(tmp_path, {"prompt": "a", "completion": "b"}, {"nothing": 1}, on_error="drop")
-    assert line(read) == "1 prompts, 1 recorded completions, 1 rows refused (prompt-completion)"
+    assert line(read) == "1 prompt, 1 recorded completion, 1 row refused (prompt-completion)"
 
 
 def test_the_scores_of_the_file_are_named_with_what_they_hold(tmp_path):

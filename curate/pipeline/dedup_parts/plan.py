@@ -1,4 +1,4 @@
-"""What ``dedup: minhash`` in parts takes for so many rows: tasks, disk, memory and time, from measured rates.
+"""The plan of ``dedup: minhash`` in parts for so many rows: tasks, disk, memory and time, from measured rates.
 
 docs/scale.md has the arithmetic, and where the rates come from (``python -m benchmarks.dedup_parts``).
 """
@@ -25,7 +25,7 @@ SORT, DECIDE = 0.16, 1.3  # for each key; for each row
 
 @dataclass(frozen=True)
 class PartsPlan:
-    """What a step takes.
+    """The tasks, disk, memory and time of a step.
 
     Attributes:
         tasks: How many tasks.

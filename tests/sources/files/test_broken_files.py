@@ -34,7 +34,7 @@ def test_a_quoted_field_without_an_end(tmp_path):
     found = dropped(tmp_path / "a.csv", "\n".join(lines))
     assert prompts(found) == [f"p{i}" for i in range(1, 100)]
     line, warnings = said(found)
-    assert "1 rows refused" in line and "nothing is read after line 100 of a.csv" in line
+    assert "1 row refused" in line and "nothing is read after line 100 of a.csv" in line
     assert warnings[0].startswith("nothing is read after line 100 of a.csv, for it is broken there (not CSV")
     assert "a quoted field that begins after line 100 does not end" in warnings[0]
 

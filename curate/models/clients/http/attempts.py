@@ -1,4 +1,4 @@
-"""Makes one attempt at a request of one server, and says what came of it: replies, or why there are none.
+"""Attempts at requests of one server: each gives replies, or says why there are none.
 
 ``workers`` and ``many_workers`` decide who asks what, and when. The engine says what is sent and how a response is
 read; what the server's answers teach stays with the engine.
@@ -21,7 +21,7 @@ Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, sampl
 
 
 class Attempts:
-    """Asks one server, over a pool of connections of its own."""
+    """One server, asked over a pool of connections of its own: one call, one attempt at a request."""
 
     def __init__(self, engine: ServedModel, http: aiohttp.ClientSession) -> None:
         """Prepare to ask.

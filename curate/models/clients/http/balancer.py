@@ -22,7 +22,7 @@ Status = Literal["up", "trial", "down", "refused"]
 
 @dataclass
 class ServerState:
-    """What is known of one server. Times are those that the balancer is told.
+    """The state of one server, as far as it is known. Times are those that the balancer is told.
 
     Attributes:
         limit: Requests in flight at most.

@@ -14,7 +14,7 @@ LARGEST_LIST = 1 << 20  # bytes of a list of models
 
 
 class Seen(NamedTuple):
-    """What a look at a server has shown: why it can't be connected to, if it can't, and the names of its models."""
+    """The result of a look at a server: why it can't be connected to, if it can't, and the names of its models."""
 
     unreachable: str = ""
     models: frozenset[str] = frozenset()
