@@ -53,7 +53,7 @@ def machines(store: Path, operator: Operator, count: int = 2, address: str | Non
     """The further machines of a training whose launch files are in a store."""
     files = store / "work" / "abc" / "launch"
     files.mkdir(parents=True, mode=0o700)
-    job = replace(JOB, progress=operator, settings={})
+    job = replace(JOB, progress=operator, settings={}, work_folder=files.parent)
     write_job(job, files)
     config: dict[str, Any] = {
         "distributed_type": "MULTI_GPU",
@@ -179,14 +179,14 @@ def test_code_of_the_users_own_needs_a_yes(tmp_path: Path):
     def on_line(line: str) -> None:
         command = line.split(MARK)[1].split()
         assert command[1] == "--allow-code"
-        write_job(replace(JOB, trainer="own.weighted", settings={}), files)
+        write_job(job, files)
         with pytest.raises(UserError, match=r"the training runs the trainer own.weighted; --allow-code allows it"):
             run_node(Path(command[0]), said.append)
         raise KeyboardInterrupt
 
     files.mkdir(parents=True, mode=0o700)
     operator = Operator(lambda file: None, on_line)
-    job = replace(JOB, progress=operator, trainer="own.weighted", settings={})
+    job = replace(JOB, progress=operator, trainer="own.weighted", settings={}, work_folder=files.parent)
     write_job(job, files)
     config = {"distributed_type": "MULTI_GPU", "num_machines": 2, "num_processes": 2, "machine_rank": 0}
     config |= {"main_process_ip": "127.0.0.1", "main_process_port": 29500}
