@@ -1,7 +1,11 @@
 """The door of a training: who knows its key is heard, who does not is refused and told of, whatever he sends."""
 
+import os
+import resource
 import socket
 import struct
+import threading
+import time
 from collections.abc import Generator
 from multiprocessing.connection import Connection, wait
 
@@ -57,6 +61,31 @@ def test_who_says_nothing_is_refused_in_the_end(door: Door, monkeypatch: pytest.
     with socket.create_connection((HERE, door.port)), knock(HERE, door.port, KEY) as there:
         came = [taken(door), taken(door)]
         assert sum(isinstance(one, str) for one in came) == 1 and not there.closed
+
+
+def test_a_busy_door_is_knocked_at_again(door: Door, monkeypatch: pytest.MonkeyPatch):
+    crowd = [socket.create_connection((HERE, door.port)) for _ in range(module.AT_ONCE + 4)]
+    monkeypatch.setattr(module, "PAUSES", (0.1,))
+    with pytest.raises(ConnectionError, match="was ended there before either side proved to know the key"):
+        knock(HERE, door.port, KEY)
+    monkeypatch.setattr(module, "PAUSES", (0.1,) * 100)
+    leave = threading.Timer(0.3, lambda: [one.close() for one in crowd])
+    leave.start()
+    knock(HERE, door.port, KEY).close()
+    leave.join()
+
+
+def test_a_door_that_had_no_descriptor_left_opens_again(door: Door):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    least = max(map(int, os.listdir("/proc/self/fd"))) + 1
+    with socket.socket() as one:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
+        try:
+            one.connect((HERE, door.port))
+            time.sleep(module.AGAIN)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    knock(HERE, door.port, KEY).close()
 
 
 def test_a_door_is_at_an_address_of_this_machine():
