@@ -52,8 +52,13 @@ def with_machines(found: dict[str, Any], launch: Launch, *, is_file: bool, where
 
 
 def placeless(config: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a configuration without what says where its processes run: on one machine they learn the same."""
-    return config and {key: value for key, value in config.items() if key not in PLACE} | {"num_machines": 1}
+    """Return a configuration without what says where its processes run: on one machine they learn the same.
+
+    That of one machine stays as it is, with what a file says of a port, so that trainings of earlier versions are found.
+    """
+    if config is None or config["num_machines"] == 1:
+        return config
+    return {key: value for key, value in config.items() if key not in PLACE} | {"num_machines": 1}
 
 
 def check_address(address: Any, where: str) -> str:
