@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Generator
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 
 import pytest
@@ -77,14 +78,16 @@ def test_a_busy_door_is_knocked_at_again(door: Door, monkeypatch: pytest.MonkeyP
 
 def test_a_door_that_had_no_descriptor_left_opens_again(door: Door):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    least = max(map(int, os.listdir("/proc/self/fd"))) + 1
-    with socket.socket() as one:
+    with ExitStack() as stack:
+        one = stack.enter_context(socket.socket())
+        least = one.fileno() + 8
         resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
-        try:
-            one.connect((HERE, door.port))
-            time.sleep(module.AGAIN)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with suppress(OSError):
+            for _ in range(least):
+                stack.enter_context(open(os.devnull))
+        one.connect((HERE, door.port))
+        time.sleep(module.AGAIN)
     knock(HERE, door.port, KEY).close()
 
 
