@@ -54,7 +54,7 @@ def with_machines(found: dict[str, Any], launch: Launch, *, is_file: bool, where
 def placeless(config: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a configuration without what says where its processes run: on one machine they learn the same.
 
-    That of one machine stays as it is, with what a file says of a port, so that trainings of earlier versions are found.
+    That of one machine stays as it is, with what a file says of a port: so its training is found that was done before.
     """
     if config is None or config["num_machines"] == 1:
         return config
