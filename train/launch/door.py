@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 
 from curate.models.clients.http.transport import watched_socket
 from schemas.errors import UserError
-from train.launch.machines import resolved
+from train.launch.machines import is_of_many, resolved
 
 TO_PROVE = 10.0  # seconds that the other side has for it
 STREAM = (socket.AF_INET, socket.SOCK_STREAM, 0)
@@ -38,6 +38,8 @@ class Door:
     def __init__(self, address: str, key: bytes, where: str) -> None:
         """Listen at an address of this machine, with a training's key; ``where`` is its place in the recipe."""
         here = resolved(address, where)
+        if is_of_many(here):
+            raise UserError(f"{where}: {address} is not the address of one machine; expected one such as 10.0.0.1")
         self._listener = watched_socket(STREAM)  # what it takes is watched too
         try:
             self._listener.bind((here, 0))

@@ -84,6 +84,23 @@ def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
+def is_of_many(address: str) -> bool:
+    """Return whether an IPv4 address, such as 0.0.0.0 or 255.255.255.255, is that of no machine in particular."""
+    found = ipaddress.ip_address(address)
+    return found.is_unspecified or found.is_multicast or found.is_reserved
+
+
+def check_port(port: int, where: str) -> None:
+    """Check that torch can listen at a port of this machine; raise ``UserError`` if it is in use, or not for users."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as torch does
+        try:
+            one.bind(("", port))
+            one.listen()
+        except OSError as error:
+            raise UserError(f"{where}: {port} cannot be used on this machine: {error.strerror}; set another") from None
+
+
 def _said(found: dict[str, Any], launch: Launch, name: str, *, is_file: bool, where: str) -> Any:
     """Return what the recipe or the file says of something; raise ``UserError`` if they say different things."""
     in_recipe, key = getattr(launch, name), SAME[name]

@@ -94,5 +94,8 @@ def test_a_door_that_had_no_descriptor_left_opens_again(door: Door):
 def test_a_door_is_at_an_address_of_this_machine():
     with pytest.raises(UserError, match=r"launch: address: 192.0.2.1 is no address of this machine"):
         Door("192.0.2.1", KEY, "launch: address")
+    for many in ("0.0.0.0", "255.255.255.255", "224.0.0.1", "0"):
+        with pytest.raises(UserError, match=f"launch: address: {many} is not the address of one machine"):
+            Door(many, KEY, "launch: address")
     with pytest.raises(UserError, match=r"no.such.host.invalid: no IPv4 address is known of it here"):
         Door("no.such.host.invalid", KEY, "launch: address")
