@@ -17,7 +17,8 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="[ADDRESS]",
-        help="Let Ray read sources and score: on this machine, or on the cluster 'auto' or HOST:PORT.",
+        help="Let Ray read sources, find near-duplicates and score: on this machine, or on the cluster 'auto' or "
+        "HOST:PORT.",
     ),
 ]
 

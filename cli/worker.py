@@ -21,7 +21,8 @@ Shards = Annotated[
     typer.Option(
         "--shards",
         metavar="N",
-        help="Have N processes of 'gristmill worker', here or elsewhere, read the sources and score.",
+        help="Have N processes of 'gristmill worker', here or elsewhere, read the sources, find near-duplicates and "
+        "score.",
         min=1,
         max=MOST,
     ),

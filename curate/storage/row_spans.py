@@ -12,8 +12,8 @@ from curate.storage.row_set import RowSet
 
 
 @dataclass(frozen=True)
-class FileRows:
-    """Some rows of a Parquet file.
+class SpanFile:
+    """The rows of a span that are in one Parquet file.
 
     Attributes:
         path: The file.
@@ -26,7 +26,7 @@ class FileRows:
     rows: int
 
 
-def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[FileRows]]:
+def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[SpanFile]]:
     """Cut the rows of a run into spans of ``size`` rows, the last of which may be smaller.
 
     Args:
@@ -34,7 +34,7 @@ def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[F
         wanted: Which of them are wanted, in their order (bool); all where it is None.
         size: The rows of a span.
     """
-    spans: list[list[FileRows]] = []
+    spans: list[list[SpanFile]] = []
     room, done = 0, 0
     for number, path in enumerate(rows.files):
         kept = rows.kept(number)
@@ -48,12 +48,12 @@ def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[F
             now, at = at[:room], at[room:]
             flags = np.zeros(len(kept), bool)
             flags[now] = True
-            spans[-1].append(FileRows(str(path.absolute()), np.packbits(flags, bitorder="little").tobytes(), len(now)))
+            spans[-1].append(SpanFile(str(path.absolute()), np.packbits(flags, bitorder="little").tobytes(), len(now)))
             room -= len(now)
     return spans
 
 
-def read_span(span: list[FileRows], columns: list[str]) -> Iterator[pl.DataFrame]:
+def read_span(span: list[SpanFile], columns: list[str]) -> Iterator[pl.DataFrame]:
     """Yield columns of a span's rows, a file at a time.
 
     Raises:

@@ -7,6 +7,7 @@ import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
@@ -14,12 +15,14 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 
 from curate.models.clients.http.transport import watched_socket
 from schemas.errors import UserError
-from train.launch.machines import resolved
+from train.launch.machines import is_of_many, resolved
 
 TO_PROVE = 10.0  # seconds that the other side has for it
 STREAM = (socket.AF_INET, socket.SOCK_STREAM, 0)
 AT_ONCE = 64  # connections that have not proved it yet; further ones are closed
 TO_CONNECT = 30.0  # seconds
+AGAIN = 0.2  # seconds until a door that could take no connection looks again
+PAUSES = (0.5, 2.0, 5.0)  # seconds before it is knocked again at a door that is busy: many processes come at once
 TOLD = 5  # refused connections that are told of
 WRONG = (OSError, EOFError, AssertionError, AuthenticationError)  # what the two functions of multiprocessing raise
 
@@ -35,6 +38,8 @@ class Door:
     def __init__(self, address: str, key: bytes, where: str) -> None:
         """Listen at an address of this machine, with a training's key; ``where`` is its place in the recipe."""
         here = resolved(address, where)
+        if is_of_many(here):
+            raise UserError(f"{where}: {address} is not the address of one machine; expected one such as 10.0.0.1")
         self._listener = watched_socket(STREAM)  # what it takes is watched too
         try:
             self._listener.bind((here, 0))
@@ -47,6 +52,7 @@ class Door:
         self._came: queue.SimpleQueue[Connection | str] = queue.SimpleQueue()
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._told = 0
+        self._closed = threading.Event()
         self.news, self._bell = socket.socketpair()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -57,6 +63,7 @@ class Door:
 
     def close(self) -> None:
         """Take no more."""
+        self._closed.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # ends the wait of the thread
         self._listener.close()
@@ -66,8 +73,10 @@ class Door:
         while True:
             try:
                 one, (host, _) = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # it is closed; or the other side has gone, or there are no file descriptors left
+                if self._closed.wait(AGAIN):
+                    return
+                continue
             if self._room.acquire(blocking=False):
                 threading.Thread(target=self._admit, args=(one, host), daemon=True).start()
             else:
@@ -95,12 +104,25 @@ class Door:
 
 
 def knock(address: str, port: int, key: bytes) -> Connection:
-    """Return a connection to the door of a training.
+    """Return a connection to the door of a training; one that is busy is knocked at again.
 
     Raises:
-        OSError: Nobody answers there.
+        OSError: Nobody answers there, or who does ends the connection before the key is proved.
         PermissionError: Who answers there does not know the key, or says that we do not.
     """
+    for pause in PAUSES:
+        try:
+            return _knock(address, port, key)
+        except EOFError:
+            time.sleep(pause)
+    try:
+        return _knock(address, port, key)
+    except EOFError:
+        raise ConnectionError("the connection was ended there before either side proved to know the key") from None
+
+
+def _knock(address: str, port: int, key: bytes) -> Connection:
+    """Knock once; raise ``EOFError`` if the other side ends the connection before the key is proved."""
     there = (resolved(address, "address"), port)
     one = watched_socket(STREAM)
     one.settimeout(TO_CONNECT)
@@ -114,6 +136,8 @@ def knock(address: str, port: int, key: bytes) -> Connection:
         with proving(one) as connection:
             answer_challenge(connection, key)
             deliver_challenge(connection, key)
+    except (EOFError, ConnectionError):
+        raise EOFError from None
     except WRONG:
         raise PermissionError(f"the program at {address}:{port} does not know this training's key") from None
     return connection

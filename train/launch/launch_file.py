@@ -23,6 +23,7 @@ from train.options.options import RESERVED
 LARGEST, LARGEST_JOB = 1 << 20, 64 << 20  # bytes
 BELOW_STORE = 3  # folders between a store and its launch files: work, the training's, launch
 NAME = "machine-{}.json"
+EXPECTED = "expected a launch file of 'gristmill train'"
 
 
 class LaunchFile(Strict):
@@ -96,9 +97,9 @@ def read_launch_file(file: Path) -> LaunchFile:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(one)[:40] for one in first["loc"]) or "it"
-        raise UserError(f"{file}: {place}: {first['msg']}; expected a launch file of 'gristmill train'") from None
+        raise UserError(f"{file}: {place}: {first['msg']}; {EXPECTED}") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{file}: no JSON; expected a launch file of 'gristmill train'") from None
+        raise UserError(f"{file}: no JSON; {EXPECTED}") from None
     if found.gristmill != VERSION:
         raise UserError(f"{file}: of gristmill {found.gristmill}, and this is {VERSION}; have one version everywhere")
     if found.machine >= found.machines or found.processes % found.machines:
@@ -113,41 +114,46 @@ def code_of_job(file: Path) -> list[str]:
     """Return what a job, beside its launch file, runs that is not gristmill's: each as a few words.
 
     Raises:
-        UserError: The job cannot be read, or has an option that a recipe can't have.
+        UserError: The job cannot be read, has an option that a recipe can't have, or a folder for its checkpoints that
+            is not the one that it is in.
     """
     job = file.parent / JOB
     try:
-        if job.stat().st_size > LARGEST_JOB:
-            raise UserError(f"{job}: larger than {LARGEST_JOB:,} bytes")
-        held = json.loads(job.read_text(encoding="utf-8"))
-        trainer, settings = held["trainer"], dict(held["settings"])
+        held = json.loads(_text(job, LARGEST_JOB))
+        trainer, settings, work = held["trainer"], dict(held["settings"]), Path(held["work_folder"])
         models = [dict(held[name]["settings"]) for name in ("ref", "teacher") if held[name] is not None]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        here = work.resolve() == file.resolve().parents[1]
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError) as error:  # RuntimeError: links in a circle
         raise UserError(f"{job}: cannot be read as a job: {type(error).__name__}") from None
     if not isinstance(trainer, str) or settings.keys() & RESERVED.keys():
         raise UserError(f"{job}: no job of 'gristmill train': it has a trainer or an option that no recipe can have")
+    if not here:
+        raise UserError(f"{job}: its checkpoints would be in {str(work)[:200]}; expected {file.parent.parent}")
     found = [] if trainer in trainer_names() else [f"the trainer {printable(trainer)[:80]}"]
     return found + ["code that comes with the model"] * any(one.get("trust_remote_code") for one in (settings, *models))
 
 
 def _own_text(file: Path) -> str:
-    """Return the text of a file that this user alone may write, in a folder that this user alone may write."""
+    """Return the text of a file that this user alone may open, in a folder that this user alone may write to."""
     try:
-        opened = open(file, encoding="utf-8", errors="replace", opener=_no_link)
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot be read: {error.strerror}; expected a launch file of 'gristmill train'"
-        ) from None
-    with opened:
+        _check_own(file.resolve().parent.stat(), file.parent, 0o022)
+        return _text(file, LARGEST, 0o077)
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "links in a circle"
+        raise UserError(f"{file}: cannot be read: {why}; {EXPECTED}") from None
+
+
+def _text(file: Path, most: int, others: int = 0) -> str:
+    """Return the text of a file of this user's, which is no link, and which others may not open in some ways."""
+    with open(file, "rb", opener=_no_link) as opened:
         facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            raise UserError(f"{file}: no file; expected a launch file of 'gristmill train'")
-        _check_own(facts, file, 0o077)
-        _check_own(file.resolve().parent.stat(), file.parent, 0o022)
-        text = opened.read(LARGEST + 1)
-    if len(text) > LARGEST:
-        raise UserError(f"{file}: larger than {LARGEST:,} characters; expected a launch file of 'gristmill train'")
-    return text
+            raise UserError(f"{file}: no file; {EXPECTED}")
+        _check_own(facts, file, others)
+        text = opened.read(most + 1)
+    if len(text) > most:
+        raise UserError(f"{file}: larger than {most:,} bytes; {EXPECTED}")
+    return text.decode(errors="replace")
 
 
 def _no_link(file: str, flags: int) -> int:
@@ -169,10 +175,10 @@ def _check_folders(file: Path, found: LaunchFile) -> None:
     store = above[BELOW_STORE]
     model, folder = Path(found.model), Path(found.folder)
     for one in (model.parent, folder):
-        if "\0" in f"{model}{folder}" or not one.is_absolute() or not one.is_dir():
+        if "\0" in f"{model}{folder}" or not one.is_absolute() or not os.path.isdir(one):  # Path.is_dir may raise
             raise UserError(
                 f"{file}: this machine has no folder {one}; the store, the models and the folder that "
                 f"'gristmill train' was started in need the same paths on each machine"
             )
-    if not model.resolve().is_relative_to(store):
+    if store not in Path(os.path.realpath(model)).parents:  # Path.resolve raises where links go in a circle
         raise UserError(f"{file}: the folder for the model, {model}, is not in the store {store}")

@@ -52,8 +52,13 @@ def with_machines(found: dict[str, Any], launch: Launch, *, is_file: bool, where
 
 
 def placeless(config: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a configuration without what says where its processes run: on one machine they learn the same."""
-    return config and {key: value for key, value in config.items() if key not in PLACE} | {"num_machines": 1}
+    """Return a configuration without what says where its processes run: on one machine they learn the same.
+
+    That of one machine stays as it is, with what a file says of a port: so its training is found that was done before.
+    """
+    if config is None or config["num_machines"] == 1:
+        return config
+    return {key: value for key, value in config.items() if key not in PLACE} | {"num_machines": 1}
 
 
 def check_address(address: Any, where: str) -> str:
@@ -77,6 +82,23 @@ def resolved(address: str, where: str) -> str:
 def is_loopback(address: str) -> bool:
     """Return whether an IPv4 address is one that this machine alone can reach."""
     return ipaddress.ip_address(address).is_loopback
+
+
+def is_of_many(address: str) -> bool:
+    """Return whether an IPv4 address, such as 0.0.0.0 or 255.255.255.255, is that of no machine in particular."""
+    found = ipaddress.ip_address(address)
+    return found.is_unspecified or found.is_multicast or found.is_reserved
+
+
+def check_port(port: int, where: str) -> None:
+    """Check that torch can listen at a port of this machine; raise ``UserError`` if it is in use, or not for users."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as torch does
+        try:
+            one.bind(("", port))
+            one.listen()
+        except OSError as error:
+            raise UserError(f"{where}: {port} cannot be used on this machine: {error.strerror}; set another") from None
 
 
 def _said(found: dict[str, Any], launch: Launch, name: str, *, is_file: bool, where: str) -> Any:

@@ -17,7 +17,7 @@ from train.job import TrainingJob
 from train.launch.channel import receive, send
 from train.launch.door import Door
 from train.launch.launch_file import LaunchFile, code_of_job, write_launch_file
-from train.launch.machines import is_loopback, resolved
+from train.launch.machines import check_port, is_loopback, resolved
 
 LONGEST_LINE = 1000  # characters of an error that is told to another machine
 CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -151,13 +151,14 @@ def further_machines(
         cpu: Whether the processes train on CPUs.
 
     Raises:
-        UserError: The address is not one of this machine, or not one that other machines reach.
+        UserError: The address is not one of this machine, or not one that other machines reach; or the port is in use.
     """
     if config["num_machines"] == 1:
         yield None, config
         return
     where = f"train.{job.name}: launch: address"
     config = config | {"main_process_ip": config.get("main_process_ip") or _own_name(job, where)}
+    check_port(config["main_process_port"], f"train.{job.name}: launch: port")
     key = secrets.token_bytes(32)
     door = Door(config["main_process_ip"], key, where)
     nodes = Nodes(job, door, config["num_machines"], config["num_processes"], {})

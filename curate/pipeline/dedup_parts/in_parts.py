@@ -32,7 +32,7 @@ from curate.spread.spread import spread
 from curate.steps.find_step import sketcher
 from curate.storage.array_files import read_array, write_array, write_table
 from curate.storage.row_set import RowSet
-from curate.storage.row_spans import FileRows, row_spans
+from curate.storage.row_spans import SpanFile, row_spans
 from curate.storage.stage import StageWriter
 from schemas.errors import UserError
 
@@ -118,7 +118,7 @@ class PartsRun:
             path = self._folder("reference") / f"{place:06d}.parquet"
             write_table(path, part, durable=self.writer.durable)
             every = np.packbits(np.ones(part.height, bool), bitorder="little").tobytes()
-            yield Part(place, low, [FileRows(str(path), every, part.height)], "text")
+            yield Part(place, low, [SpanFile(str(path), every, part.height)], "text")
 
     def _parts(self) -> Iterator[Part]:
         on = self.rule.on

@@ -10,7 +10,7 @@ import polars as pl
 from curate.algorithms.text import same_text
 from curate.pipeline.compared_texts import compared_texts
 from curate.storage.array_files import read_texts, text_sizes, write_texts
-from curate.storage.row_spans import FileRows, read_span
+from curate.storage.row_spans import SpanFile, read_span
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Part:
 
     place: int
     first: int
-    files: list[FileRows]
+    files: list[SpanFile]
     column: str
     turns: str = ""
     messages: bool = False

@@ -1,8 +1,13 @@
 """The door of a training: who knows its key is heard, who does not is refused and told of, whatever he sends."""
 
+import os
+import resource
 import socket
 import struct
+import threading
+import time
 from collections.abc import Generator
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 
 import pytest
@@ -59,8 +64,38 @@ def test_who_says_nothing_is_refused_in_the_end(door: Door, monkeypatch: pytest.
         assert sum(isinstance(one, str) for one in came) == 1 and not there.closed
 
 
+def test_a_busy_door_is_knocked_at_again(door: Door, monkeypatch: pytest.MonkeyPatch):
+    crowd = [socket.create_connection((HERE, door.port)) for _ in range(module.AT_ONCE + 4)]
+    monkeypatch.setattr(module, "PAUSES", (0.1,))
+    with pytest.raises(ConnectionError, match="was ended there before either side proved to know the key"):
+        knock(HERE, door.port, KEY)
+    monkeypatch.setattr(module, "PAUSES", (0.1,) * 100)
+    leave = threading.Timer(0.3, lambda: [one.close() for one in crowd])
+    leave.start()
+    knock(HERE, door.port, KEY).close()
+    leave.join()
+
+
+def test_a_door_that_had_no_descriptor_left_opens_again(door: Door):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        one = stack.enter_context(socket.socket())
+        least = one.fileno() + 8
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with suppress(OSError):
+            for _ in range(least):
+                stack.enter_context(open(os.devnull))
+        one.connect((HERE, door.port))
+        time.sleep(module.AGAIN)
+    knock(HERE, door.port, KEY).close()
+
+
 def test_a_door_is_at_an_address_of_this_machine():
     with pytest.raises(UserError, match=r"launch: address: 192.0.2.1 is no address of this machine"):
         Door("192.0.2.1", KEY, "launch: address")
+    for many in ("0.0.0.0", "255.255.255.255", "224.0.0.1", "0"):
+        with pytest.raises(UserError, match=f"launch: address: {many} is not the address of one machine"):
+            Door(many, KEY, "launch: address")
     with pytest.raises(UserError, match=r"no.such.host.invalid: no IPv4 address is known of it here"):
         Door("no.such.host.invalid", KEY, "launch: address")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def test_a_launch_file_is_read_as_it_was_written(tmp_path: Path):
         ({"model": "/no/such/model"}, "this machine has no folder /no/such; the store, the models and the folder"),
         ({"model": "/tmp/model"}, "the folder for the model, /tmp/model, is not in the store"),
         ({"model": "/tmp/\0/model"}, "this machine has no folder"),
+        ({"folder": f"/{'a' * 300}"}, "this machine has no folder /aaa"),
+        ({"model": f"/{'a' * 300}/model"}, "this machine has no folder /aaa"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, Any], message: str):
@@ -79,6 +82,17 @@ def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, Any], mess
     with pytest.raises(UserError) as raised:
         read_launch_file(file)
     assert str(file) in str(raised.value) and message in str(raised.value)
+
+
+def test_the_model_is_below_the_store(tmp_path: Path):
+    file = folder_of(tmp_path) / "machine-1.json"
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "out").symlink_to("/tmp/model")
+    for name, refused in (("", True), ("out", True), ("circle", False), ("new", False)):
+        file.write_text(json.dumps(content(tmp_path, model=str(tmp_path / name))))
+        file.chmod(0o600)
+        with pytest.raises(UserError, match="is not in the store") if refused else nullcontext():
+            assert read_launch_file(file).machine == 1
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "[" * 100_000, '{"key": 1}', "x" * (1 << 20 | 1), "\udcff"])
@@ -113,19 +127,42 @@ def test_what_others_may_open_or_replace_is_refused(tmp_path: Path):
 
 
 def test_what_a_job_runs_beside_gristmill_is_named(tmp_path: Path):
-    trusting = ModelRef("m", "m@1", "/m", settings=(("trust_remote_code", True),))
+    trusting, own = (
+        ModelRef("m", "m@1", "/m", settings=(("trust_remote_code", True),)),
+        replace(JOB, work_folder=tmp_path),
+    )
+    folder = tmp_path / "launch"
+    folder.mkdir()
     cases = [
-        (JOB, []),
-        (replace(JOB, trainer="own.weighted"), ["the trainer own.weighted"]),
-        (replace(JOB, teacher=trusting), ["code that comes with the model"]),
-        (replace(JOB, settings={"trust_remote_code": True}), ["code that comes with the model"]),
+        (own, []),
+        (replace(own, trainer="own.weighted"), ["the trainer own.weighted"]),
+        (replace(own, teacher=trusting), ["code that comes with the model"]),
+        (replace(own, settings={"trust_remote_code": True}), ["code that comes with the model"]),
     ]
     for job, expected in cases:
-        write_job(job, tmp_path)
-        assert code_of_job(tmp_path / "machine-1.json") == expected
-    write_job(replace(JOB, settings={"push_to_hub": True}), tmp_path)
-    with pytest.raises(UserError, match="that no recipe can have"):
-        code_of_job(tmp_path / "machine-1.json")
-    (tmp_path / FILE).write_text('{"trainer": []}')
-    with pytest.raises(UserError, match="cannot be read as a job: KeyError"):
-        code_of_job(tmp_path / "machine-1.json")
+        write_job(job, folder)
+        assert code_of_job(folder / "machine-1.json") == expected
+    refused = [
+        (replace(own, settings={"push_to_hub": True}), "that no recipe can have"),
+        (replace(own, work_folder=Path("/etc")), f"its checkpoints would be in /etc; expected {tmp_path}"),
+    ]
+    for job, message in refused:
+        write_job(job, folder)
+        with pytest.raises(UserError, match=message):
+            code_of_job(folder / "machine-1.json")
+
+
+def test_what_is_no_job_is_refused(tmp_path: Path):
+    job, launch_file = tmp_path / FILE, tmp_path / "machine-1.json"
+    for text, message in (('{"trainer": []}', "KeyError"), ("[" * 100_000, "RecursionError")):
+        job.write_text(text)
+        with pytest.raises(UserError, match=f"cannot be read as a job: {message}"):
+            code_of_job(launch_file)
+    job.unlink()
+    job.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="cannot be read as a job: OSError"):
+        code_of_job(launch_file)
+    job.unlink()
+    os.mkfifo(job)
+    with pytest.raises(UserError, match=r"job.json: no file"):
+        code_of_job(launch_file)

@@ -44,6 +44,15 @@ def test_where_it_runs_is_not_in_the_key(tmp_path: Path):
     assert here != key(tmp_path, "{machines: 2, processes: 2}")
 
 
+def test_a_file_for_one_machine_is_in_the_key_as_before(tmp_path: Path):
+    text = "distributed_type: MULTI_GPU\nnum_processes: 2\nmain_process_ip: null\nmain_process_port: 4000\n"
+    (tmp_path / "own.yaml").write_text(text)
+    assert key(tmp_path, "{config: own.yaml}")["launch"] == {
+        "compute_environment": "LOCAL_MACHINE", "distributed_type": "MULTI_GPU", "num_processes": 2,
+        "main_process_ip": None, "main_process_port": 4000, "num_machines": 1, "machine_rank": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("launch", "text", "message"),
     [

@@ -49,11 +49,16 @@ class Operator(Progress):
             one.join()
 
 
-def machines(store: Path, operator: Operator, count: int = 2, address: str | None = "127.0.0.1"):
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def machines(store: Path, operator: Operator, count: int = 2, address: str | None = "127.0.0.1", port: int = 0):
     """The further machines of a training whose launch files are in a store."""
     files = store / "work" / "abc" / "launch"
     files.mkdir(parents=True, mode=0o700)
-    job = replace(JOB, progress=operator, settings={})
+    job = replace(JOB, progress=operator, settings={}, work_folder=files.parent)
     write_job(job, files)
     config: dict[str, Any] = {
         "distributed_type": "MULTI_GPU",
@@ -61,7 +66,7 @@ def machines(store: Path, operator: Operator, count: int = 2, address: str | Non
         "num_processes": count,
         "machine_rank": 0,
     }
-    config |= {"main_process_ip": address, "main_process_port": 29500}
+    config |= {"main_process_ip": address, "main_process_port": port or free_port()}
     return further_machines(job, config, files, store / "model", cpu=True)
 
 
@@ -179,17 +184,17 @@ def test_code_of_the_users_own_needs_a_yes(tmp_path: Path):
     def on_line(line: str) -> None:
         command = line.split(MARK)[1].split()
         assert command[1] == "--allow-code"
-        write_job(replace(JOB, trainer="own.weighted", settings={}), files)
+        write_job(job, files)
         with pytest.raises(UserError, match=r"the training runs the trainer own.weighted; --allow-code allows it"):
             run_node(Path(command[0]), said.append)
         raise KeyboardInterrupt
 
     files.mkdir(parents=True, mode=0o700)
     operator = Operator(lambda file: None, on_line)
-    job = replace(JOB, progress=operator, trainer="own.weighted", settings={})
+    job = replace(JOB, progress=operator, trainer="own.weighted", settings={}, work_folder=files.parent)
     write_job(job, files)
     config = {"distributed_type": "MULTI_GPU", "num_machines": 2, "num_processes": 2, "machine_rank": 0}
-    config |= {"main_process_ip": "127.0.0.1", "main_process_port": 29500}
+    config |= {"main_process_ip": "127.0.0.1", "main_process_port": free_port()}
     with pytest.raises(KeyboardInterrupt), further_machines(job, config, files, tmp_path / "model", cpu=True):
         pass
     assert said == []
@@ -249,3 +254,13 @@ def test_a_name_that_only_this_machine_reaches_is_refused(tmp_path: Path, monkey
     context = machines(tmp_path, Operator(lambda file: None), address=None)
     with pytest.raises(UserError, match=r"this machine's name, localhost, is 127.0.0.1 here, which no other"), context:
         pass
+
+
+def test_a_port_in_use_is_told_before_anyone_is_waited_for(tmp_path: Path):
+    operator = Operator(lambda file: None)
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        context = machines(tmp_path, operator, port=port)
+        with pytest.raises(UserError, match=f"launch: port: {port} cannot be used on this machine: Address "), context:
+            pass
+    assert operator.said == []
