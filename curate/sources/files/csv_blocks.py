@@ -70,9 +70,10 @@ def blocks_of(path: Path, usual: str, size: int, most: int) -> list[Block] | Non
     whole, number = path.stat().st_size, 0
     blocks: list[Block] = []
     with path.open("rb") as file:
-        for _ in range(head.lines):
-            file.readline()
-        begin, lines = file.tell(), head.lines
+        before = b"".join(file.readline() for _ in range(head.lines))
+        if RETURN in before.replace(b"\r\n", b""):
+            return None  # a carriage return alone, which ends a line too: the header ends elsewhere
+        begin, lines = len(before), head.lines
         while begin < whole:
             file.seek(begin)
             block = file.read(size)

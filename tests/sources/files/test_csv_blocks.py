@@ -68,6 +68,14 @@ def test_odd_quotes_are_not_cut(tmp_path, odd):
     assert blocks_of(path, ",", 10, 100) is None
 
 
+@pytest.mark.parametrize("header", ['prompt,"comple\rtion"\n', "prompt,completion\r", "\rprompt,completion\n"])
+def test_a_return_alone_in_the_header_is_not_cut(tmp_path, header):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(header.encode() + b"first,y\nsecond,y\n" * 5)
+    assert len(rows_at_once(path, Reading())) == 10
+    assert blocks_of(path, ",", 20, 100) is None
+
+
 def test_a_plain_file_is_cut(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("prompt,completion\n" + '"a\n""b""",c\n' * 20)
