@@ -144,18 +144,27 @@ def _signs(block: bytes, separator: int, is_last: bool) -> _Signs | None:
 
 
 def _count(block: bytes, signs: _Signs, head: Head) -> int | None:
-    """Return how many records hold something; None where there are too many short ones."""
+    """Return how many records hold something; None where there are too many that may not."""
     begins, ends = _bounds(signs)
     width = len(head.header)
-    short = np.flatnonzero(ends - begins <= 3 * width + 1)
-    if len(short) > MOST_SHORT:
+    maybe = _maybe_empty(signs.bytes, begins, ends, ord(head.separator), width)
+    if len(maybe) > MOST_SHORT:
         return None
     held = any if width > 1 else None
     empty = 0
-    for begin, end in zip(begins[short].tolist(), ends[short].tolist(), strict=True):
+    for begin, end in zip(begins[maybe].tolist(), ends[maybe].tolist(), strict=True):
         text = io.StringIO(block[begin:end].decode(errors="replace"), newline="")
         empty += not list(filter(held, csv.reader(text, delimiter=head.separator)))
     return len(begins) - empty
+
+
+def _maybe_empty(held: np.ndarray, begins: np.ndarray, ends: np.ndarray, separator: int, width: int) -> np.ndarray:
+    """Return which records may hold nothing: short ones, and those that begin with many separators or quotes."""
+    lengths, shortest = ends - begins, 3 * width + 2
+    maybe = np.flatnonzero(lengths >= shortest)
+    for at in range(shortest):
+        maybe = maybe[np.isin(held[begins[maybe] + at], (separator, QUOTE))]
+    return np.concatenate([np.flatnonzero(lengths < shortest), maybe])
 
 
 def _bounds(signs: _Signs) -> tuple[np.ndarray, np.ndarray]:
