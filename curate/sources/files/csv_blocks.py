@@ -163,7 +163,7 @@ def _maybe_empty(held: np.ndarray, begins: np.ndarray, ends: np.ndarray, separat
     lengths, shortest = ends - begins, 3 * width + 2
     maybe = np.flatnonzero(lengths >= shortest)
     for at in range(shortest):
-        maybe = maybe[np.isin(held[begins[maybe] + at], (separator, QUOTE))]
+        maybe = maybe[np.isin(held[begins[maybe] + at], (separator, QUOTE, RETURN))]
     return np.concatenate([np.flatnonzero(lengths < shortest), maybe])
 
 

@@ -46,6 +46,7 @@ def both(path, size):
 @given(HEADERS, LINES, ENDS, st.booleans(), st.integers(8, 60))
 @example("prompt,completion", [["x", "y"], [], ["", ""], ['""', '""'], ["x", "y", ""], ["x"]], "\n", True, 12)
 @example("prompt,completion", [["x", "y"], [""] * 20, ["x", "y"], ['""'] * 20, ["x", "y"]], "\r\n", True, 70)
+@example("prompt,completion", [["x", "y"], [""] * 8, ["x", "y"], ["x", "y"]], "\r\n", True, 30)
 @example("prompt", [["x"], [""] * 9, ["x"]], "\n", True, 12)
 def test_blocks_have_the_rows_of_the_file(tmp_path, header, lines, end, closed, size):
     path = tmp_path / "rows.csv"
