@@ -101,6 +101,26 @@ def test_bytes_that_are_no_text_are_named(tmp_path, monkeypatch):
         rows_at_once(path, Reading())
 
 
+@pytest.mark.parametrize("now", ["", '"', "é", "prompt,completion\n", "prompt,completion\n" + "ab,cd\n" * 20, "é" * 99])
+def test_a_file_that_changes_while_it_is_read_is_named(tmp_path, now):
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt,completion\n" + "a,b\n" * 20)
+    blocks = blocks_of(path, ",", 21, 100)
+    path.write_text(now)
+    with pytest.raises(UserError, match=r"rows\.csv"):
+        rows_in_blocks(path, blocks, Reading())
+
+
+@pytest.mark.parametrize("now", ['a,"b', "a,é", "a", "a,b\nc"])
+def test_records_that_change_while_they_are_read_are_named(tmp_path, now):
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt,completion\n" + "a,b\n" * 20)
+    blocks = blocks_of(path, ",", 21, 100)
+    path.write_text("prompt,completion\n" + f"{now}\n" * 20)
+    with pytest.raises(UserError, match=r"rows\.csv.*(changed while it was read|not UTF-8)"):
+        rows_in_blocks(path, blocks, Reading())
+
+
 def test_a_line_that_is_too_long_ends_the_reading(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_files, "LONGEST_LINE", 40)
     path = tmp_path / "rows.csv"
