@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.sources.files.csv_files import Head, note_separator, read_head, read_records
-from curate.sources.files.raw_row import CHUNK, Raw, Reading, read_whole_text
+from curate.sources.files.raw_row import CHUNK, Raw, Reading, not_utf8
 from schemas.errors import UserError
 
 QUOTE, LINE_END, RETURN = 34, 10, 13
@@ -70,9 +70,10 @@ def blocks_of(path: Path, usual: str, size: int, most: int) -> list[Block] | Non
     whole, number = path.stat().st_size, 0
     blocks: list[Block] = []
     with path.open("rb") as file:
-        for _ in range(head.lines):
-            file.readline()
-        begin, lines = file.tell(), head.lines
+        before = b"".join(file.readline() for _ in range(head.lines))
+        if RETURN in before.replace(b"\r\n", b""):
+            return None  # a carriage return alone, which ends a line too: the header ends elsewhere
+        begin, lines = len(before), head.lines
         while begin < whole:
             file.seek(begin)
             block = file.read(size)
@@ -89,7 +90,7 @@ def blocks_of(path: Path, usual: str, size: int, most: int) -> list[Block] | Non
 
 
 def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading) -> Iterator[Raw]:
-    """Return the rows of a block.
+    """Yield the rows of a block.
 
     Args:
         path: The file.
@@ -97,26 +98,50 @@ def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading
         usual: What separates the fields of files of this name.
         file: The file's name, where the source has several.
         reading: Gets what is to be said of the file.
+
+    Raises:
+        UserError: The block is not UTF-8, or no longer the records that ``blocks_of`` found.
     """
     head = read_head(path, Reading(), usual)
     note_separator(head, reading)
     with path.open("rb") as opened:
         opened.seek(block.begin)
         held = opened.read(block.end - block.begin)
+    count = 0
     try:
-        fields = _fields(held, head)
-        if fields is not None:
-            return _rows(fields, head.header, block.number, file)
-        text = held.decode()
+        for raw in _block_rows(held, block, head, file):
+            count += 1
+            yield raw
     except UnicodeDecodeError:
-        read_whole_text(path, Reading())  # says where
-        raise
+        raise UserError(f"{path}{_where_not_utf8(held, block)}") from None
+    except csv.Error:
+        count = -1  # blocks that have one are not cut
+    if count != block.rows:
+        raise UserError(f"{path}: changed while it was read; run again when nothing writes to it")
+
+
+def _block_rows(held: bytes, block: Block, head: Head, file: str) -> Iterator[Raw]:
+    """Return the rows of a block that was read."""
+    fields = _fields(held, head)
+    if fields is not None:
+        return _rows(fields, head.header, block.number, file)
+    text = held.decode()
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=head.separator)
     is_open = not text.endswith("\n")
     ends = text.count("\n") + is_open
     return read_records(
         reader, head.header, lambda: is_open and reader.line_num == ends, block.number, block.lines, file
     )
+
+
+def _where_not_utf8(held: bytes, block: Block) -> str:
+    """Return the line of a block at which it is not UTF-8, and what is there."""
+    try:
+        held.decode()
+    except UnicodeDecodeError as error:
+        line = block.lines + held.count(b"\n", 0, error.start) + 1
+        return f":{line}: {not_utf8(held, error.start, block.begin)}"
+    return ": not UTF-8"
 
 
 def _signs(block: bytes, separator: int, is_last: bool) -> _Signs | None:
@@ -143,18 +168,27 @@ def _signs(block: bytes, separator: int, is_last: bool) -> _Signs | None:
 
 
 def _count(block: bytes, signs: _Signs, head: Head) -> int | None:
-    """Return how many records hold something; None where there are too many short ones."""
+    """Return how many records hold something; None where there are too many that may not."""
     begins, ends = _bounds(signs)
     width = len(head.header)
-    short = np.flatnonzero(ends - begins <= 3 * width + 1)
-    if len(short) > MOST_SHORT:
+    maybe = _maybe_empty(signs.bytes, begins, ends, ord(head.separator), width)
+    if len(maybe) > MOST_SHORT:
         return None
     held = any if width > 1 else None
     empty = 0
-    for begin, end in zip(begins[short].tolist(), ends[short].tolist(), strict=True):
+    for begin, end in zip(begins[maybe].tolist(), ends[maybe].tolist(), strict=True):
         text = io.StringIO(block[begin:end].decode(errors="replace"), newline="")
         empty += not list(filter(held, csv.reader(text, delimiter=head.separator)))
     return len(begins) - empty
+
+
+def _maybe_empty(held: np.ndarray, begins: np.ndarray, ends: np.ndarray, separator: int, width: int) -> np.ndarray:
+    """Return which records may hold nothing: short ones, and those that begin with many separators or quotes."""
+    lengths, shortest = ends - begins, 3 * width + 2
+    maybe = np.flatnonzero(lengths >= shortest)
+    for at in range(shortest):
+        maybe = maybe[np.isin(held[begins[maybe] + at], (separator, QUOTE, RETURN))]
+    return np.concatenate([np.flatnonzero(lengths < shortest), maybe])
 
 
 def _bounds(signs: _Signs) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -89,11 +90,23 @@ def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Rea
         return None
     keys = Counter(map(tuple, rows))
     if len(keys) > MOST_LAYOUTS or not all(
-        body.count(_quoted(key)) == sum(count for names, count in keys.items() if key in names)
+        _is_once_a_line(body, key, sum(count for names, count in keys.items() if key in names))
         for key in set(chain.from_iterable(keys))
     ):
         return None
     return [Raw(line, row, "", None, "", file) for line, row in enumerate(rows, number + 1)]
+
+
+def _is_once_a_line(body: bytes, key: str, rows: int) -> bool:
+    """Return whether a key that a number of rows have stands that often in their lines, and in none of them twice."""
+    quoted = _quoted(key)
+    if body.count(quoted) != rows:
+        return False
+    if key.isascii() and b"\\u00" not in body and b"\\/" not in body:
+        return True  # no row has the key written with an escape, so none has it in another's place
+    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == LINE_END)
+    lines = np.searchsorted(ends, [found.start() for found in re.finditer(re.escape(quoted), body)])
+    return bool((lines[1:] > lines[:-1]).all())
 
 
 def _plain_lines(body: bytes) -> int:

@@ -45,6 +45,9 @@ def both(path, size):
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(HEADERS, LINES, ENDS, st.booleans(), st.integers(8, 60))
 @example("prompt,completion", [["x", "y"], [], ["", ""], ['""', '""'], ["x", "y", ""], ["x"]], "\n", True, 12)
+@example("prompt,completion", [["x", "y"], [""] * 20, ["x", "y"], ['""'] * 20, ["x", "y"]], "\r\n", True, 70)
+@example("prompt,completion", [["x", "y"], [""] * 8, ["x", "y"], ["x", "y"]], "\r\n", True, 30)
+@example("prompt", [["x"], [""] * 9, ["x"]], "\n", True, 12)
 def test_blocks_have_the_rows_of_the_file(tmp_path, header, lines, end, closed, size):
     path = tmp_path / "rows.csv"
     path.write_bytes((text_of(header, lines, end) + end * closed).encode())
@@ -68,6 +71,14 @@ def test_odd_quotes_are_not_cut(tmp_path, odd):
     assert blocks_of(path, ",", 10, 100) is None
 
 
+@pytest.mark.parametrize("header", ['prompt,"comple\rtion"\n', "prompt,completion\r", "\rprompt,completion\n"])
+def test_a_return_alone_in_the_header_is_not_cut(tmp_path, header):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(header.encode() + b"first,y\nsecond,y\n" * 5)
+    assert len(rows_at_once(path, Reading())) == 10
+    assert blocks_of(path, ",", 20, 100) is None
+
+
 def test_a_plain_file_is_cut(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("prompt,completion\n" + '"a\n""b""",c\n' * 20)
@@ -88,6 +99,26 @@ def test_bytes_that_are_no_text_are_named(tmp_path, monkeypatch):
         rows_in_blocks(path, blocks_of(path, ",", 4000, 100), Reading())
     with pytest.raises(UserError, match=place):
         rows_at_once(path, Reading())
+
+
+@pytest.mark.parametrize("now", ["", '"', "é", "prompt,completion\n", "prompt,completion\n" + "ab,cd\n" * 20, "é" * 99])
+def test_a_file_that_changes_while_it_is_read_is_named(tmp_path, now):
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt,completion\n" + "a,b\n" * 20)
+    blocks = blocks_of(path, ",", 21, 100)
+    path.write_text(now)
+    with pytest.raises(UserError, match=r"rows\.csv"):
+        rows_in_blocks(path, blocks, Reading())
+
+
+@pytest.mark.parametrize("now", ['a,"b', "a,é", "a", "a,b\nc"])
+def test_records_that_change_while_they_are_read_are_named(tmp_path, now):
+    path = tmp_path / "rows.csv"
+    path.write_text("prompt,completion\n" + "a,b\n" * 20)
+    blocks = blocks_of(path, ",", 21, 100)
+    path.write_text("prompt,completion\n" + f"{now}\n" * 20)
+    with pytest.raises(UserError, match=r"rows\.csv.*(changed while it was read|not UTF-8)"):
+        rows_in_blocks(path, blocks, Reading())
 
 
 def test_a_line_that_is_too_long_ends_the_reading(tmp_path, monkeypatch):

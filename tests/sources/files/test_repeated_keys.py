@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from curate.sources.files.file_formats import read_rows
+from curate.sources.files.json_files import rows_of_lines
 from curate.sources.files.raw_row import Reading
 
 
@@ -25,6 +26,18 @@ def test_a_repeated_key_is_a_warning_and_its_last_value_counts(tmp_path):
 def test_a_key_in_a_text_or_in_another_mapping_is_not_repeated(tmp_path):
     text = '{"id": "\\"id\\" id", "more": {"id": 1, "more": [{"id": 2}]}, "b": "\\"b\\": 1"}\n'
     assert read(tmp_path / "rows.jsonl", text)[1] == []
+
+
+@pytest.mark.parametrize("escaped", ["\\u0061/", "a\\/"])
+def test_a_key_with_an_escape_hides_no_repeated_one(tmp_path, escaped):
+    def block(*lines):
+        return rows_of_lines("".join(lines).encode(), 0, tmp_path, "", Reading())
+
+    other, plain, twice = f'{{"{escaped}": 1}}\n', '{"a/": 1}\n', '{"a/": 1, "a/": 2}\n'
+    assert block(plain, other) is None
+    assert block(other, twice) is None
+    assert block(other, other, twice, twice) is None
+    assert block(plain, plain, '{"b": "\\u0061"}\n') is not None
 
 
 @pytest.mark.slow
