@@ -26,7 +26,7 @@ def draft_store(kept_in: Store | None = None) -> Generator[Store]:
     """
     with ExitStack() as stack:
         if kept_in is None:
-            _remove_leftovers(Path(tempfile.gettempdir()))
+            remove_drafts(Path(tempfile.gettempdir()))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))
         else:
             folder = _taken_over(kept_in.path / "work", stack)
@@ -49,8 +49,8 @@ def _taken_over(work: Path, stack: ExitStack) -> Path:
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=work))
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove the stores of processes that were killed."""
+def remove_drafts(folder: Path) -> None:
+    """Remove the stores in a folder that no process holds: theirs was killed, or failed."""
     for left in folder.glob(f"{PREFIX}*"):
         with suppress(OSError), open(left / LOCK, "r+", encoding="utf-8") as lock:  # another user's cannot be opened
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
