@@ -98,7 +98,7 @@ def run(
             with record.gateway(shown) as gateway:
                 stages = Pipeline(RunContext(store, shown, gateway), record, drafts).make(stage_specs(state))
             remove_parts(store.path)  # of stages that an earlier run left unfinished, and this one did not need
-            remove_drafts(store.path / "work")  # of a run with other machines
+            remove_drafts(store.path)  # of a run with other machines
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)
