@@ -34,7 +34,7 @@ from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.spread.spread import elsewhere, only_here
 from curate.steps.code_hash import code_hash
 from curate.steps.own_code import only_allowed_now, require
-from curate.storage.draft_store import draft_store
+from curate.storage.draft_store import draft_store, remove_drafts
 from curate.storage.killed_runs import remove_parts
 from curate.storage.marker import is_store, store_path
 from curate.storage.row_numbers import NumberIndex
@@ -98,6 +98,7 @@ def run(
             with record.gateway(shown) as gateway:
                 stages = Pipeline(RunContext(store, shown, gateway), record, drafts).make(stage_specs(state))
             remove_parts(store.path)  # of stages that an earlier run left unfinished, and this one did not need
+            remove_drafts(store.path)  # of a run with other machines
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
             warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)

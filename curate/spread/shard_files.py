@@ -1,7 +1,8 @@
 """The files by which a run and the workers of its shards talk: in a folder of the store, on a disk that all see.
 
     work/shards/
-      run                      the run, how many shards it has, whether it has ended, and a count that goes up
+      run                      the run, its current folder, how many shards it has, whether it has ended, and a count
+                               that goes up
       I/sign                   who works as shard I, and a count that goes up
       I/RUN-NUMBER.call        a call for shard I to make, which stays until its answer is there
       I/RUN-NUMBER.failed      why a worker could not make it
@@ -50,6 +51,7 @@ class RunSign:
         versions: Of what must be the same everywhere, as other versions may write other bytes.
         ended: Whether it has ended.
         count: Goes up while it is there.
+        folder: Its current folder, which relative paths of sources begin at.
     """
 
     run: str
@@ -57,6 +59,7 @@ class RunSign:
     versions: str
     ended: bool = False
     count: int = 0
+    folder: str = ""
 
 
 @dataclass(frozen=True)

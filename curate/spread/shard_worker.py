@@ -85,8 +85,8 @@ class ShardWorker:
         """Make the calls of this shard until the run ends.
 
         Raises:
-            UserError: The run has another number of shards or is of another version; the store is not this user's own,
-                or asks for what it may not.
+            UserError: The run has another number of shards, is of another version, or in a folder that is not here; the
+                store is not this user's own, or asks for what it may not.
             Failed: There was no sign of a run for ``wait`` seconds.
             Exception: Nothing more can be written, as the disk is full.
         """
@@ -127,6 +127,14 @@ class ShardWorker:
                 f"the run has {short_repr(sign.versions, 100)}, this worker {versions_here()}; other versions may "
                 "write other bytes: use one environment"
             )
+
+        try:
+            os.chdir(sign.folder or ".")
+        except (OSError, ValueError):  # another file may have a relative path from another folder
+            raise UserError(
+                f"{short_repr(sign.folder, 200)}: the run's current folder, where paths of its sources begin, is not "
+                "on this machine, or may not be entered; expected a disk that all machines see"
+            ) from None
 
     def _work_for(self, sign: RunSign) -> None:
         """Make the calls of a run until it has ended, or another has taken its place."""

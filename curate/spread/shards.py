@@ -4,6 +4,7 @@ A run posts each call as a file (``shard_files``), and waits for the file of its
 (``shard_worker``) makes every N-th call. Neither starts, ends or reaches the other: Slurm, Kubernetes or a person does.
 """
 
+import os
 import secrets
 import shlex
 import threading
@@ -77,7 +78,8 @@ class Shards:
         self.ahead = AHEAD * shards
         self._store, self._say = store, say
         self._folder = shards_folder(store)
-        self._sign = RunSign(secrets.token_hex(8), shards, versions_here())
+        here = os.fsencode(os.getcwd()).decode(errors="replace")
+        self._sign = RunSign(secrets.token_hex(8), shards, versions_here(), folder=here)
         self._number = 0
         self._posted: dict[int, _Posted] = {}
         self._lock = threading.Lock()  # of what is posted

@@ -7,6 +7,7 @@ A task that fails elsewhere is done again in this process, which raises the erro
 disk, a bug. So is one that MessagePack does not hold, such as a path that is no UTF-8.
 """
 
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -123,6 +124,7 @@ def spread(
         Failed: A worker ended.
         Exception: As the function raises it.
     """
+    signal.siginterrupt(signal.SIGINT, True)  # Polars has waits go on after Ctrl-C: for ever, where no worker comes
     if kept:
         kept.mkdir(parents=True, exist_ok=True)
     todo = _calls(function, tasks, kept)

@@ -49,8 +49,13 @@ def _taken_over(work: Path, stack: ExitStack) -> Path:
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=work))
 
 
+def remove_drafts(store: Path) -> None:
+    """Remove what is kept in a store, in this folder, of plans that failed, or whose process was killed."""
+    _remove_leftovers(store / "work")
+
+
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the stores of processes that were killed."""
+    """Remove the stores that no process holds."""
     for left in folder.glob(f"{PREFIX}*"):
         with suppress(OSError), open(left / LOCK, "r+", encoding="utf-8") as lock:  # another user's cannot be opened
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

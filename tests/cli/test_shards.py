@@ -87,8 +87,8 @@ def run(place: Path, store: str, *arguments: str) -> subprocess.Popen[str]:
     return start(place, "run", "r.yaml", "--store", store, *arguments)
 
 
-def worker(place: Path, shard: str, room: int = 0, killed_at: int = 0) -> subprocess.Popen[str]:
-    return start(place, "worker", "spread", "--shard", shard, "--wait", "30", room=room, killed_at=killed_at)
+def worker(place: Path, shard: str, room: int = 0, killed_at: int = 0, store: str = "spread") -> subprocess.Popen[str]:
+    return start(place, "worker", store, "--shard", shard, "--wait", "30", room=room, killed_at=killed_at)
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -120,6 +120,16 @@ def test_two_workers_write_what_one_process_does(place, undisturbed):
     code, errors = end(run(place, "spread", "--shards", "2"))
     assert code == 0, errors
     assert sum(calls(one) for one in workers) >= 2 * PARTS  # to read, and to score
+    check_same(place, undisturbed)
+
+
+def test_a_worker_in_another_folder_reads_the_files_of_the_run(place, undisturbed):
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "rows.jsonl").write_text((place / "rows.jsonl").read_text().replace("Thing", "OTHER"))
+    one = worker(elsewhere, "0/1", store=str(place / "spread"))
+    code, errors = end(run(place, "spread", "--shards", "1"))
+    assert code == 0 and "failed" not in errors and calls(one) >= 2 * PARTS
     check_same(place, undisturbed)
 
 

@@ -218,6 +218,13 @@ def test_a_worker_of_other_shards_or_versions_is_refused(store):
         ShardWorker(store, 1, 4).work()
 
 
+@pytest.mark.parametrize("folder", ["gone", "a\0b", "\ufffd"])
+def test_a_worker_without_the_folder_of_the_run_is_refused(store, folder):
+    put(a_run(store) / "run", RunSign(RUN, 1, versions_here(), folder=folder))
+    with pytest.raises(UserError, match="the run's current folder, where paths of its sources begin, is not on"):
+        ShardWorker(store, 0, 1).work()
+
+
 @pytest.mark.parametrize("to", ["../outside", "../../outside", "elsewhere", ""])
 def test_a_call_that_writes_outside_of_work_is_refused(store, to):
     (store / "work" / "elsewhere").symlink_to(store.parent)

@@ -1,7 +1,12 @@
 """Tasks that are spread give their results in order, wherever they are done, and those that are done stay done."""
 
 import os
+import signal
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager
 
+import polars  # noqa: F401 (it changes what Ctrl-C does)
 import pytest
 
 from curate.spread.spread import run_by, spread
@@ -74,6 +79,36 @@ def test_slow_tasks_go_to_other_processes(tmp_path):
     made = list(spread(slow, tasks, runner=WorkerProcesses(2), try_here=True))
     assert made[0].process == os.getpid() and os.getpid() not in {one.process for one in made[1:]}
     assert [one.number for one in made] == [0, 1, 2, 3, 4]
+
+
+def test_ctrl_c_ends_the_wait_for_a_worker_that_never_comes():
+    late, main = LateWorker(), threading.main_thread().ident
+    pressed = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
+    given_up = threading.Timer(20, late.answer.set_result, (None,))
+    pressed.start()
+    given_up.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(spread(doubled, TASKS[:2], runner=late))
+    given_up.cancel()
+    assert not late.answer.done()
+
+
+class LateWorker:
+    """A runner, and its workers, whose answer to all calls is not there yet."""
+
+    elsewhere = True
+    models = None
+    ahead = 2
+
+    def __init__(self):
+        self.answer = Future()
+
+    @contextmanager
+    def workers(self, tasks, *, kept):
+        yield self
+
+    def submit(self, call):
+        return self.answer
 
 
 class NoWorkers:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.api.run import run
 from curate.storage.draft_store import draft_store
 from curate.storage.store import Store
 from tests.command import ROOT
@@ -52,3 +53,13 @@ def test_a_failed_plan_in_a_store_is_gone_on_with(tmp_path):
         assert again.stage("0123456789ab") and not another.stage("0123456789ab")
         assert left.path.is_relative_to(store.path / "work")
     assert list((store.path / "work").iterdir()) == []
+
+
+def test_a_run_removes_the_plan_that_a_failed_one_left(tmp_path):
+    store = Store(tmp_path / "store")
+    with pytest.raises(ZeroDivisionError), draft_store(store):
+        raise ZeroDivisionError
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "q"}\n')
+    with draft_store(Store(store.path)) as held:
+        run({"name": "r", "prompts": [{"source": {"path": str(tmp_path / "rows.jsonl")}}]}, store)
+        assert [path.name for path in (store.path / "work").iterdir()] == [held.path.parent.name]
