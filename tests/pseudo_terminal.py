@@ -23,7 +23,8 @@ class Terminal:
     def __init__(self, folder, *arguments, columns=80, **more):
         self.out, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_") and k != "NO_COLOR"}
+        unset = ("NO_COLOR", "COLUMNS", "LINES")  # the size is the terminal's
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_") and k not in unset}
         environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm"} | more
         command = [sys.executable, "-m", "cli.main", *arguments]
         self.process = subprocess.Popen(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from curate.models import windows
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 from schemas.reasoning import split_reasoning
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = [needs("torch", "transformers"), pytest.mark.slow]
 torch, transformers = Lazy("torch"), Lazy("transformers")
-batching = Lazy("curate.models.clients.local.batching")
 growing_cache = Lazy("curate.models.clients.local.growing_cache")
 
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
@@ -258,7 +258,7 @@ def test_no_more_than_a_window_is_held(engine):
 
     class Endless(Asked):
         def take(self):
-            if len(self.taken) == 2 * batching.WINDOW + 100:
+            if len(self.taken) == 2 * windows.WINDOW + 100:
                 return None
             self.waiting.append(asked([f"a dog {len(self.taken)}"], max_tokens=1))
             self.taken.append([])
@@ -272,9 +272,9 @@ def test_no_more_than_a_window_is_held(engine):
             self.taken = [[]] * len(self.taken)
 
     found = Endless([]).by(engine)
-    assert len(found) == 2 * batching.WINDOW + 100 and max(held) == batching.WINDOW - 1
+    assert len(found) == 2 * windows.WINDOW + 100 and max(held) == windows.WINDOW - 1
     gc.collect()
-    assert sum(isinstance(thing, Request) for thing in gc.get_objects()) < batching.WINDOW // 4
+    assert sum(isinstance(thing, Request) for thing in gc.get_objects()) < windows.WINDOW // 4
 
 
 def test_a_stop_text_ends_a_row_and_is_cut_off(lively, engine):

@@ -75,8 +75,9 @@ def built(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(built: Path) -> Path:
     """The folder after a comparison of three arms on two seeds; what it printed is in ``out`` and ``err``."""
-    os.environ["COLUMNS"] = "100"
-    result = call(built, "compare", "r.yaml", "--arms", "curated,random,dpo", "--seeds", "2", "--markdown", "c.md")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COLUMNS", "100")
+        result = call(built, "compare", "r.yaml", "--arms", "curated,random,dpo", "--seeds", "2", "--markdown", "c.md")
     assert result.code == 0, result.err
     (built / "out").write_text(result.out)
     (built / "err").write_text(result.err)
