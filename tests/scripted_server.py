@@ -9,6 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 Script = Callable[[str, list[dict], dict], str]
 
 
+class Server(ThreadingHTTPServer):
+    """A server that is found by all who come at once: one that is turned away tries again after seconds."""
+
+    request_queue_size = 256
+
+
 class Scripted:
     """The server, as a context manager: ``url`` is its base_url, ``asked`` the model's name of each request."""
 
@@ -49,7 +55,7 @@ class Scripted:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads, self.server.block_on_close = True, False  # a client may keep its connection
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)

@@ -6,6 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 
+class Server(ThreadingHTTPServer):
+    """A server that is found by all who come at once: one that is turned away tries again after seconds."""
+
+    request_queue_size = 256
+
+
 class Response(NamedTuple):
     """A response: its status, its body in the parts that it is sent in, and further headers.
 
@@ -63,7 +69,7 @@ class Scripted:
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
