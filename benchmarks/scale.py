@@ -216,7 +216,7 @@ def main() -> None:
         found.append(one)
         print(json.dumps(one.__dict__), file=sys.stderr, flush=True)
     print(f"load before {load:.1f}, after {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores\n\n{table(found)}")
-    points = [(one.candidates, one.seconds, one.peak) for one in found]
+    points = [(one.candidates, round(one.seconds, 1), round(one.peak)) for one in found]  # as the table has them
     (ROOT / "docs/images/scale.svg").write_text(plot(points), encoding="utf-8")
 
 
