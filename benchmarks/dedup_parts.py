@@ -20,7 +20,7 @@ import polars as pl
 
 from benchmarks.measure import ROOT, Row
 from benchmarks.planted import parts
-from curate.pipeline.dedup import write_in_parts
+from curate.pipeline.dedup import DedupStep, write_in_parts
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import run_by
@@ -114,15 +114,8 @@ def decide(folder: Path, in_parts: bool, processes: int) -> dict[str, Any]:
         said = write_in_parts(
             writer,
             RunContext(store, phases),
-            rows=rows,
-            prompts=None,
-            columns=["prompt", "messages"],
-            rule=rule,
-            condition=None,
-            label="dedup",
-            where="",
+            step=DedupStep(rows, None, ["prompt", "messages"], rule, None, "dedup", ""),
             in_parts=in_parts,
-            mentioned=[],
         )
         seconds, own = time.perf_counter() - started, time.process_time()
         phases.close()

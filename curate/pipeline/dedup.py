@@ -27,6 +27,33 @@ from schemas import recipe as recipes
 from schemas.errors import unknown
 
 
+@dataclass(frozen=True)
+class DedupStep:
+    """A ``dedup`` step over the rows of a run.
+
+    Attributes:
+        rows: The rows.
+        prompts: The prompts of candidates, whose columns the step may name; None where ``rows`` are prompts.
+        columns: The columns that it reads.
+        rule: The rule, with the column that is compared.
+        condition: An SQL condition: rows for which it does not hold are not compared, and stay; None for all.
+        label: The stage's label.
+        where: The recipe's file and line, for errors.
+    """
+
+    rows: RowSet
+    prompts: RowSet | None
+    columns: list[str]
+    rule: RowRule
+    condition: str | None
+    label: str
+    where: str
+
+    def holds(self, part: pl.DataFrame) -> pl.Series:
+        """Return for which rows of a table the condition holds."""
+        return sql_conditions.holds(part, self.condition or "", f"{self.where}: dedup.where")
+
+
 def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
     """Return the stage that drops duplicates among rows, and of reference data (``against``).
 
@@ -63,33 +90,23 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     turns = [TURNS[text_column]] if text_column in TURNS else []
     needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
-    given = {"rows": rows, "prompts": prompts, "columns": needed, "rule": rule, "condition": condition}
-    build = partial(write_duplicates, **given, label=label, where=where)
+    dedup = DedupStep(rows, prompts, needed, rule, condition, label, where)
+    build = partial(write_duplicates, step=dedup)
     if rule.step.name == "minhash":
-        build = partial(write_in_parts, **given, label=label, where=where, in_parts=in_parts, mentioned=mentioned)
+        build = partial(write_in_parts, step=dedup, in_parts=in_parts)
     return decision_stage(rows, label, key, build, rule_code(rule), partial(parts_note, rows, rule, in_parts))
 
 
-def write_duplicates(
-    writer: StageWriter,
-    run: RunContext,
-    *,
-    rows: RowSet,
-    prompts: RowSet | None,
-    columns: list[str],
-    rule: RowRule,
-    condition: str | None,
-    label: str,
-    where: str,
-) -> str:
+def write_duplicates(writer: StageWriter, run: RunContext, *, step: DedupStep) -> str:
     """Write a decision for every row; texts and ids stay on disk while the texts are compared."""
-    run.progress.begin(label, rows.height)
+    rows, rule = step.rows, step.rule
+    run.progress.begin(step.label, rows.height)
     scores, compared = [pl.Series(rule.by or "", [], dtype=pl.Float64)], [np.zeros(0, bool)]
 
     def texts_to_compare() -> Iterator[pl.Series]:
-        for part in read_batches(rows, columns, prompts):
-            if condition:
-                holds = sql_conditions.holds(part, condition, f"{where}: dedup.where")
+        for part in read_batches(rows, step.columns, step.prompts):
+            if step.condition:
+                holds = step.holds(part)
                 compared.append(holds.to_numpy())
                 part = part.filter(holds)
             if rule.by:
@@ -98,61 +115,47 @@ def write_duplicates(
             yield compared_texts(part[rule.on], part[turns] if turns else None)
 
     texts = mapped_texts(texts_to_compare(), run.store)
-    holds = pl.Series(np.concatenate(compared)) if condition else None
-    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, label)
+    holds = pl.Series(np.concatenate(compared)) if step.condition else None
+    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, step.label)
     del texts
     for part in found.parts(lambda: _ids(rows, holds)):
         writer.write("decisions", part)
-    return _summary(writer, rows, holds, label) + found.note
+    return _summary(writer, step, holds) + found.note
 
 
 def write_in_parts(
-    writer: StageWriter,
-    run: RunContext,
-    *,
-    rows: RowSet,
-    prompts: RowSet | None,
-    columns: list[str],
-    rule: RowRule,
-    condition: str | None,
-    label: str,
-    where: str,
-    in_parts: bool | None,
-    mentioned: list[str],
-    sizes: Sizes | None = None,
+    writer: StageWriter, run: RunContext, *, step: DedupStep, in_parts: bool | None, sizes: Sizes | None = None
 ) -> str:
     """Do as ``write_duplicates``, in parts (``dedup_parts``) where it is to be: the same decisions, byte for byte."""
+    rows, rule = step.rows, step.rule
     if not rows.height or not is_in_parts(in_parts, rule, rows.table, rows.height):
-        return write_duplicates(
-            writer, run, rows=rows, prompts=prompts, columns=columns, rule=rule, condition=condition, label=label,
-            where=where,
-        )  # fmt: skip
-    holds = _holding(rows, prompts, condition, mentioned, f"{where}: dedup.where") if condition else None
+        return write_duplicates(writer, run, step=step)
+    holds = _holding(step) if step.condition else None
     wanted, sizes = None if holds is None else holds.to_numpy(), sizes or sizes_for(rows.height)
-    parts = PartsRun(writer, run, rule, rows, wanted, label, sizes)
-    note = parts.write(lambda: _scores(rows, prompts, rule.by or "", holds))
-    return _summary(writer, rows, holds, label) + note
+    parts = PartsRun(writer, run, rule, rows, wanted, step.label, sizes)
+    note = parts.write(lambda: _scores(step, holds))
+    return _summary(writer, step, holds) + note
 
 
-def _summary(writer: StageWriter, rows: RowSet, holds: pl.Series | None, label: str) -> str:
+def _summary(writer: StageWriter, step: DedupStep, holds: pl.Series | None) -> str:
     """Write the decisions about the rows that are not compared; return how many rows are kept, and not compared."""
     if holds is None:
-        return kept_summary(writer, rows)
-    for ids in _ids(rows, ~holds):
-        writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
-    return f"{kept_summary(writer, rows)}; {holds.len() - holds.sum():,} not compared (where)"
+        return kept_summary(writer, step.rows)
+    for ids in _ids(step.rows, ~holds):
+        writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(step.label), kept=True))
+    return f"{kept_summary(writer, step.rows)}; {holds.len() - holds.sum():,} not compared (where)"
 
 
-def _holding(rows: RowSet, prompts: RowSet | None, condition: str, mentioned: list[str], where: str) -> pl.Series:
-    """Return for which rows a condition holds, by the columns that it mentions."""
-    parts = [sql_conditions.holds(part, condition, where) for part in read_batches(rows, mentioned, prompts)]
-    return pl.concat(parts)
+def _holding(step: DedupStep) -> pl.Series:
+    """Return for which rows the condition holds, by the columns that it mentions."""
+    mentioned = sql_conditions.mentioned(step.condition or "", list(step.rows.columns(step.prompts)))
+    return pl.concat([step.holds(part) for part in read_batches(step.rows, mentioned, step.prompts)])
 
 
-def _scores(rows: RowSet, prompts: RowSet | None, name: str, wanted: pl.Series | None) -> Iterator[pl.Series]:
-    """Yield the scores of rows, a batch at a time; of those for which ``wanted`` holds, if it is given."""
-    start = 0
-    for part in read_batches(rows, [name], prompts):
+def _scores(step: DedupStep, wanted: pl.Series | None) -> Iterator[pl.Series]:
+    """Yield the scores to keep rows by, a batch at a time; of rows for which ``wanted`` holds, if it is given."""
+    name, start = step.rule.by or "", 0
+    for part in read_batches(step.rows, [name], step.prompts):
         scores = part[name].cast(pl.Float64)
         yield scores if wanted is None else scores.filter(wanted[start : start + part.height])
         start += part.height

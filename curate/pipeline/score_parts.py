@@ -17,8 +17,10 @@ from curate.pipeline.score_summary import ScoreSummary, summary_of
 from curate.pipeline.scorer import Scorer, no_model_calls
 from curate.spread.spread import spread
 from curate.steps.find_step import find_step
-from curate.storage.files import sync_all
-from curate.storage.rows import BATCH, FileRows, RowSet, file_rows, read_batches, read_file_rows, read_groups
+from curate.storage.files import sync_all, whole_file
+from curate.storage.row_set import RowSet
+from curate.storage.row_spans import SpanFile, file_spans, read_span
+from curate.storage.rows import BATCH, read_batches, read_groups
 from curate.storage.stage import PartFile, StageWriter, write_files
 from schemas.progress import Progress
 
@@ -46,19 +48,30 @@ class ScorePart:
 
     Attributes:
         scorer: The scorer.
-        rows: Where they are.
-        id: The name of their id's column.
+        id: The name of the rows' id column.
+        span: The file of the rows; or none, and
+        table: a file in Arrow's format that holds just the rows and the columns that the scorer reads.
+        columns: The columns to read of the span, each as the file calls it and as the scorer does.
         place: The part's number.
         folder: The folder for the scores.
         durable: Whether the scores are to be there after a power cut.
     """
 
     scorer: PlainScorer
-    rows: FileRows
     id: str
+    span: list[SpanFile]
+    table: str
+    columns: list[tuple[str, str]]
     place: int
     folder: str
     durable: bool
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows in tables, as ``read_batches`` does."""
+        if self.table:
+            yield pl.read_ipc(self.table)
+        for frame in read_span(self.span, [held for held, _ in self.columns]):
+            yield from frame.select(pl.col(held).alias(name) for held, name in self.columns).iter_slices(BATCH)
 
 
 @dataclass
@@ -98,11 +111,19 @@ def write_parts(
         ScorerFailed: As ``Scorer.values``.
     """
     writer.parts.mkdir(parents=True, exist_ok=True)
-    places = enumerate(_inputs(writer.parts, rows, prompts, scorer))
-    tasks = (ScorePart(plain, one, rows.id, place, str(writer.parts), writer.durable) for place, one in places)
+    columns = _own_columns(rows, scorer)
+    inputs = (
+        (([one], "") for one in file_spans(rows))
+        if columns
+        else (([], str(path)) for path in _written(writer.parts, rows, prompts, scorer))
+    )
+    tasks = (
+        ScorePart(plain, rows.id, span, table, columns, place, str(writer.parts), writer.durable)
+        for place, (span, table) in enumerate(inputs)
+    )
     summary = ScoreSummary()
     for place, made in enumerate(spread(make_part, tasks, writer.parts, try_here=True)):
-        _written_rows(writer.parts, place).unlink(missing_ok=True)
+        _table(writer.parts, place).unlink(missing_ok=True)
         for file in made.files:
             writer.take_part("scores", file)
         summary.add(made.summary)
@@ -113,7 +134,7 @@ def write_parts(
 def make_part(task: ScorePart) -> ScoresMade:
     """Score the rows of a part, and write the scores."""
     made, scorer, folder = ScoresMade(), task.scorer.scorer(), Path(task.folder)
-    for slice, frame in enumerate(read_file_rows(task.rows)):
+    for slice, frame in enumerate(task.frames()):
         table, summary = score_table(scorer, frame, task.id)
         made.files += write_files(folder, f"{task.place:06d}-{slice}-scores", "scores", table)
         made.summary.add(summary)
@@ -140,20 +161,24 @@ def score_table(
     return scored.select("value", "error", "detail", row_id=frame[id], scorer=pl.lit(scorer.name)), summary_of(scored)
 
 
-def _inputs(folder: Path, rows: RowSet, prompts: RowSet | None, scorer: Scorer) -> Iterator[FileRows]:
-    """Yield where the rows of each part are."""
-    names = scorer.columns
-    if scorer.scope == "rows" and (files := file_rows(rows, names)) is not None:
-        yield from files
-        return
+def _own_columns(rows: RowSet, scorer: Scorer) -> list[tuple[str, str]]:
+    """Return the id and the columns that a scorer reads, as the files and as it call them.
+
+    None are returned where some are not the rows' own, or all candidates of a prompt must be seen at once.
+    """
+    names = list(dict.fromkeys([rows.id, *scorer.columns]))
+    own = rows.columns().keys() - rows.scores.keys()
+    return [(rows.file_column(name), name) for name in names] if scorer.scope == "rows" and own >= {*names} else []
+
+
+def _written(folder: Path, rows: RowSet, prompts: RowSet | None, scorer: Scorer) -> Iterator[Path]:
+    """Write all that a scorer reads into a file for each part; yield its path."""
     read = read_groups if scorer.scope == "prompts" else read_batches
-    for place, frame in enumerate(read(rows, names, prompts)):
-        path = _written_rows(folder, place)
-        hidden = path.with_name(f".{path.name}")
-        frame.write_ipc(hidden)
-        hidden.replace(path)
-        yield FileRows(str(path), [])
+    for place, frame in enumerate(read(rows, scorer.columns, prompts)):
+        with whole_file(_table(folder, place)) as hidden:
+            frame.write_ipc(hidden)
+        yield _table(folder, place)
 
 
-def _written_rows(folder: Path, place: int) -> Path:
+def _table(folder: Path, place: int) -> Path:
     return folder / f"{place:06d}-rows.arrow"

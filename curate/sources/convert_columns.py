@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 NONE = np.zeros(0, np.uint64)
 
 
-def id_numbers(ids: list[str]) -> np.ndarray:
+def digest_numbers(ids: list[str]) -> np.ndarray:
     """Return ids of ours as numbers of 64 bits; two that differ may have one number, which costs time only."""
     return np.frombuffer(bytes.fromhex("".join([one[2:18] for one in ids])), ">u8").astype(np.uint64)
 
@@ -54,8 +54,8 @@ def convert_part(
         found = Problems()
         fast = set(made.places)
         slow = {place: read_raw(raw, options, found) for place, raw in enumerate(rows) if place not in fast}
-        numbers = id_numbers(made.ids)
-        values, counts = np.unique(np.concatenate([numbers, id_numbers(_prompt_ids(slow))]), return_counts=True)
+        numbers = digest_numbers(made.ids)
+        values, counts = np.unique(np.concatenate([numbers, digest_numbers(_prompt_ids(slow))]), return_counts=True)
         alone = ~np.isin(numbers, np.concatenate([shared, values[counts > 1]]))
         if not alone.all():
             for place in compress(made.places, ~alone):

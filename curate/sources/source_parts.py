@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curate.sources.convert_columns import NONE, convert_part, id_numbers
+from curate.sources.convert_columns import NONE, convert_part, digest_numbers
 from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
 from curate.sources.files.spans import BYTES, IN_PARTS, ROWS, ROWS_OF, Span, span_rows, spans_of
@@ -158,7 +158,7 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
     tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
     problems, alone = convert_part(list(rows), opened, options, tables, shared.numbers if shared else NONE)
     ids, own_ids = list(new), list(new_own_ids)
-    numbers, own_numbers = id_numbers(ids), _own_numbers(own_ids)
+    numbers, own_numbers = digest_numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
     if shared:
         again = {ids[place] for place in np.flatnonzero(np.isin(numbers, shared.numbers)).tolist()}

@@ -3,7 +3,6 @@
 A file of an array is NumPy's (``.npy``). Texts are two files: their bytes one after another, and where each ends.
 """
 
-import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from curate.storage.files import disk_failed, sync
+from curate.storage.files import disk_failed, sync, whole_file
 
 
 def write_array(path: Path, array: np.ndarray, *, durable: bool = False) -> None:
@@ -87,12 +86,11 @@ def _bytes_of(path: Path) -> Path:
 @contextmanager
 def _whole(path: Path, durable: bool) -> Generator[BinaryIO]:
     """Open a file to write, under another name until the body has ended."""
-    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
     try:
-        with open(temporary, "wb") as file:
-            yield file
-        if durable:
-            sync(temporary)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            with open(temporary, "wb") as file:
+                yield file
+            if durable:
+                sync(temporary)
     except OSError as error:
         raise disk_failed(path.parent, error) from None

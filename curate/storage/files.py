@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.errors import Failed
@@ -20,12 +22,26 @@ def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
         text: Its new content.
         durable: Whether the new content is there after a power cut too. If not, the old one may be there, whole.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)  # else a power cut after the rename leaves an empty file
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)  # else a power cut after the rename leaves an empty file
     if durable:
         sync(path.parent)
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[Path]:
+    """Yield another name to write a file under; it gets its own after the body, or is removed where the body raises.
+
+    So a reader finds it whole, also where other processes or machines write it at the same time.
+    """
+    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -87,6 +87,10 @@ class RowSet:
             counts += np.where(np.arange(self.step + 1) >= since, still, 0)
         return np.flatnonzero(counts == rows)[::-1].tolist()
 
+    def file_column(self, name: str) -> str:
+        """Return what the files call a column of the rows: there a candidate's ``completion`` is its ``messages``."""
+        return "messages" if (self.table, name) == ("completions", "completion") else name
+
     def read(self, columns: list[str]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield columns of the kept rows, a file at a time, with the number of the file; one without such is left out.
 

@@ -26,6 +26,20 @@ class SpanFile:
     rows: int
 
 
+def span_file(path: Path, wanted: np.ndarray) -> SpanFile:
+    """Return the rows of a file for which a flag is true."""
+    bits = np.packbits(wanted, bitorder="little").tobytes()
+    return SpanFile(str(path.absolute()), bits, int(np.count_nonzero(wanted)))
+
+
+def file_spans(rows: RowSet) -> Iterator[SpanFile]:
+    """Yield the rows of a run, a file at a time; a file of which all are dropped is left out."""
+    for number, path in enumerate(rows.files):
+        kept = rows.kept(number)
+        if kept.any():
+            yield span_file(path, kept)
+
+
 def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[SpanFile]]:
     """Cut the rows of a run into spans of ``size`` rows, the last of which may be smaller.
 
@@ -48,7 +62,7 @@ def row_spans(rows: RowSet, wanted: np.ndarray | None, size: int) -> list[list[S
             now, at = at[:room], at[room:]
             flags = np.zeros(len(kept), bool)
             flags[now] = True
-            spans[-1].append(SpanFile(str(path.absolute()), np.packbits(flags, bitorder="little").tobytes(), len(now)))
+            spans[-1].append(span_file(path, flags))
             room -= len(now)
     return spans
 

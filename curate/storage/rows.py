@@ -4,9 +4,7 @@ Only the columns that are asked for are read, a file at a time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -38,60 +36,13 @@ def read_batches(rows: RowSet, names: list[str], prompts: RowSet | None = None) 
         above = [n for n in dict.fromkeys(names) if n not in own_names and n not in rows.scores]
         context = PromptColumns(prompts, above) if above else None
         own_names = list(dict.fromkeys([*own_names, "prompt_id"]))
-    held = ["messages" if name == "completion" and rows.table == "completions" else name for name in own_names]
+    held = [rows.file_column(name) for name in own_names]
     wanted = list(dict.fromkeys([rows.id, *names]))
     for _, frame in rows.read(list(dict.fromkeys(held))):
         frame = frame.select(pl.col(h).alias(name) for h, name in zip(held, own_names, strict=True))
         frame = frame.hstack([next(values)[1] for values in scores]) if scores else frame
         for part in frame.iter_slices(BATCH):
             yield (part.hstack(context.of(part["prompt_id"])) if context else part).select(wanted)
-
-
-@dataclass
-class FileRows:
-    """Rows in a file, as plain values for another process.
-
-    Attributes:
-        path: The file: a table's, in Parquet, or one in Arrow's format that holds just the rows and columns to read.
-        columns: The columns to read, with the names that they are to have.
-        kept: Which rows of a Parquet file, eight to a byte; empty for all.
-    """
-
-    path: str
-    columns: list[tuple[str, str]]
-    kept: bytes = b""
-
-
-def file_rows(rows: RowSet, names: list[str]) -> Iterator[FileRows] | None:
-    """Return where the kept rows are, a file at a time; None where a column is not the rows' own.
-
-    Args:
-        rows: The rows.
-        names: The columns to read beside the id.
-    """
-    own = PROMPTS if rows.table == "prompts" else CANDIDATES
-    wanted = list(dict.fromkeys([rows.id, *names]))
-    if any(name in rows.scores or name not in own for name in wanted):
-        return None
-    held = [("messages" if name == "completion" and rows.table == "completions" else name, name) for name in wanted]
-    masks = ((file, rows.kept(number)) for number, file in enumerate(rows.files))
-    return (
-        FileRows(str(file), held, b"" if kept.all() else np.packbits(kept).tobytes())
-        for file, kept in masks
-        if kept.any()
-    )
-
-
-def read_file_rows(part: FileRows) -> Iterator[pl.DataFrame]:
-    """Yield rows of a file in tables, as ``read_batches`` does."""
-    if not part.columns:
-        yield pl.read_ipc(part.path)
-        return
-    frame = read_table(Path(part.path), [held for held, _ in part.columns])
-    if part.kept:
-        bits = np.unpackbits(np.frombuffer(part.kept, np.uint8), count=frame.height).astype(bool)
-        frame = frame.filter(pl.Series(bits))
-    yield from frame.select(pl.col(held).alias(name) for held, name in part.columns).iter_slices(BATCH)
 
 
 def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> pl.DataFrame:

@@ -1,7 +1,5 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
-import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.storage.damage import Damaged, read_manifest, read_table
-from curate.storage.files import file_hash, link, write_whole
+from curate.storage.files import file_hash, link, whole_file, write_whole
 from curate.storage.records import Manifest, TableFiles
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
@@ -134,17 +132,20 @@ class StageWriter:
         Columns are put in the order and types of ``schemas.rows``.
         """
         for part in write_files(self.path, f".{table}", table, rows):
-            self.take_part(table, part)
-            Path(part.path).unlink()
+            Path(part.path).rename(self._next_file(table, part))
 
     def take_part(self, table: str, part: "PartFile") -> None:
         """Append a file of rows that ``write_files`` wrote in this store; it stays where it is, too."""
+        link(Path(part.path), self._next_file(table, part))
+
+    def _next_file(self, table: str, part: "PartFile") -> Path:
+        """Return the path of a table's next file, which is counted."""
         held = self.tables.setdefault(table, {"rows": 0, "files": []})
         name = f"{table}-{len(held['files']):04d}.parquet"
-        link(Path(part.path), self.path / name)
         held["files"].append(name)
         held["rows"] += part.rows
         self.kept += part.kept
+        return self.path / name
 
     def folder(self, name: str) -> Path:
         """Return the path at which to make a folder in the stage, such as the ``model`` of a training."""
@@ -205,20 +206,11 @@ def write_files(folder: Path, name: str, table: str, rows: "pl.DataFrame") -> li
     rows, made = conform(table, rows), []
     for part in rows.iter_slices(PART) if rows.height else [rows]:
         path = folder / f"{name}-{len(made):04d}.parquet"
-        _write_parquet(part, path)
+        with whole_file(path) as temporary:
+            part.write_parquet(temporary, compression="zstd", compression_level=LEVEL)
         kept = int(part["kept"].sum()) if table == "decisions" else 0
         made.append(PartFile(str(path), part.height, kept))
     return made
-
-
-def _write_parquet(rows: "pl.DataFrame", path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        rows.write_parquet(temporary, compression="zstd", compression_level=LEVEL)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def parts_of(tables: "Iterable[pl.DataFrame]", size: int) -> "Iterator[pl.DataFrame]":

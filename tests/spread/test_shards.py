@@ -33,7 +33,6 @@ from curate.spread.shards import Shards
 from curate.spread.spread import run_by, spread
 from curate.spread.task_calls import Call, call_of
 from curate.steps.own_code import only_allowed
-from curate.storage.rows import FileRows
 from schemas.errors import Failed, UserError
 from tests.spread.shard_process import FUNCTIONS, in_threads, started
 from tests.spread.tasks import Counted, Number, counted, doubled, only_there, refused, written
@@ -268,7 +267,7 @@ def test_no_code_runs_that_a_call_names(store, kept, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.py").write_text("open('ran', 'w')\ndef score(response): return response\n")
     scorer = PlainScorer("a", "evil.score", {}, {}, "")
-    task = ScorePart(scorer, FileRows(str(tmp_path / "rows.parquet"), []), "id", 0, str(kept), False)
+    task = ScorePart(scorer, "id", [], str(tmp_path / "rows.arrow"), [], 0, str(kept), False)
     folder = a_run(store, 1, "", call_of(make_part, task, kept / "0.answer"))
     with only_allowed(), pytest.raises(Failed, match="no sign of the run"):
         ShardWorker(store, 0, 1, wait=0).work()

@@ -32,7 +32,7 @@ from curate.spread.spread import spread
 from curate.steps.find_step import sketcher
 from curate.storage.array_files import read_array, write_array, write_table
 from curate.storage.row_set import RowSet
-from curate.storage.row_spans import SpanFile, row_spans
+from curate.storage.row_spans import row_spans, span_file
 from curate.storage.stage import StageWriter
 from schemas.errors import UserError
 
@@ -117,16 +117,14 @@ class PartsRun:
             part = pl.DataFrame({"text": texts[low : low + self.sizes.part]})
             path = self._folder("reference") / f"{place:06d}.parquet"
             write_table(path, part, durable=self.writer.durable)
-            every = np.packbits(np.ones(part.height, bool), bitorder="little").tobytes()
-            yield Part(place, low, [SpanFile(str(path), every, part.height)], "text")
+            yield Part(place, low, [span_file(path, np.ones(part.height, bool))], "text")
 
     def _parts(self) -> Iterator[Part]:
         on = self.rule.on
-        names = {"completion": "messages"} if self.rows.table == "completions" else {}
-        column, turns = names.get(on, on), TURNS.get(on, "")
+        column, turns = self.rows.file_column(on), self.rows.file_column(TURNS.get(on, ""))
         first, place = self._before, -(-self._before // self.sizes.part)
         for span in row_spans(self.rows, self.wanted, self.sizes.part):
-            part = Part(place, first, span, column, names.get(turns, turns), on in TURNS.values())
+            part = Part(place, first, span, column, turns, on in TURNS.values())
             yield part
             first, place = first + part.rows, place + 1
 
@@ -178,10 +176,8 @@ class PartsRun:
             score = taken(scores(), ranked[ranked >= before] - before) if settings["keep"] == "best" else None
             order = _order(settings["keep"], files.gather(order), score, ranked < before)
         held = families.families(candidates, copies, ranked, order, before)
-        texts = SpreadTexts(
-            files, self._folder("verify"), self.sizes.compared, self.writer.durable, self.run.progress,
-            f"{self.label}: verify",
-        )  # fmt: skip
+        folder, label = self._folder("verify"), f"{self.label}: verify"
+        texts = SpreadTexts(files, folder, self.sizes.compared, self.writer.durable, self.run.progress, label)
         grams = compared_grams(**{name: settings[name] for name in GRAMS})
         connected = settings["cluster"] == "connected"
         text_of = np.searchsorted(read, held.unique)  # without meaning for a row that is in no pair

@@ -77,7 +77,7 @@ def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
         return ""
     chosen = rule.settings
     count = bands(chosen["threshold"], chosen["permutations"], chosen["recall"]).count
-    column = "messages" if (rows.table, rule.on) == ("completions", "completion") else rule.on
+    column = rows.file_column(rule.on)
     text = read_table(rows.files[0], [column])[column]
     size = int(text.str.len_bytes().sum()) / max(1, len(text))
     made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height), chosen["keep"]), processes_here()

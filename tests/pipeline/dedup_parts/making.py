@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.pipeline.dedup import write_in_parts
+from curate.pipeline.dedup import DedupStep, write_in_parts
 from curate.pipeline.dedup_parts.sizes import Sizes
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.stage_spec import RunContext
@@ -59,19 +59,13 @@ def decided(
 ) -> tuple[Stage, str]:
     """The stage of decisions and its result: in parts of these sizes, or on one machine where there are none."""
     name = name or f"dedup{len(list((store.path / 'stages').iterdir()))}"
+    columns = ["prompt", "messages", *([rule.by] if rule.by else [])]
     with store.new_stage(name, "prompts.dedup.minhash") as writer, run_by(runner):
         said = write_in_parts(
             writer,
             RunContext(store, Progress()),
-            rows=rows,
-            prompts=None,
-            columns=["prompt", "messages", *([rule.by] if rule.by else [])],
-            rule=rule,
-            condition=condition,
-            label="prompts.dedup.minhash",
-            where="r.yaml:3",
+            step=DedupStep(rows, None, columns, rule, condition, "prompts.dedup.minhash", "r.yaml:3"),
             in_parts=sizes is not None,
-            mentioned=["prompt"],
             sizes=sizes,
         )
         writer.info["result"] = said
