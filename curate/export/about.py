@@ -1,4 +1,4 @@
-"""What is known of an export when its rows are written: what its further files and its card are made of."""
+"""The facts of an export once its rows are written: its further files and its card are made of them."""
 
 import shlex
 from collections.abc import Mapping

@@ -64,7 +64,7 @@ class Answered:
 
 
 class Said(Progress):
-    """Keeps what is said; the process that asked shows it."""
+    """A display that keeps its messages, for the process that asked to show."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -171,7 +171,7 @@ def _ids(rows: RowSet, wanted: pl.Series | None) -> Iterator[pl.Series]:
 
 @dataclass(frozen=True)
 class FoundDuplicates:
-    """What a dedup step has found among rows.
+    """The duplicates that a dedup step found among rows.
 
     Attributes:
         rule: The rule.

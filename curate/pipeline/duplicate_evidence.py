@@ -1,4 +1,4 @@
-"""What the decision about a duplicate says: the reason, and what the row duplicates."""
+"""The reason and the evidence of the decision about a duplicate: which row it duplicates, and how near it is."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What a scorer gave the rows: how many values, their mean, why others have none, its notes; added up part by part."""
+"""The summary of a scorer's values: their number, their mean, errors of rows without one, notes; parts add up."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ LISTED = " (there are: "  # what there is, which would be said again with each
 
 @dataclass
 class ScoreSummary:
-    """What a scorer gave some rows.
+    """The summary of a scorer's values for some rows.
 
     Attributes:
         rows: How many rows there are.

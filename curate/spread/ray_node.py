@@ -1,4 +1,4 @@
-"""What runs on a worker of Ray: a call, where its machine has the gristmill and the folder of the one that asks."""
+"""A call on a worker of Ray, on a machine that has the same gristmill and folder as the process that asks."""
 
 import hashlib
 import importlib.metadata
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Made(msgspec.Struct):
-    """What came of a call on a worker.
+    """The outcome of a call on a worker.
 
     Attributes:
         result: Its answer, or None where it failed.

@@ -68,7 +68,7 @@ class Asked(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """What came of the call of a number (``ray_node.Made``)."""
+    """The outcome of the call of a number (``ray_node.Made``)."""
 
     number: int
     result: bytes | None

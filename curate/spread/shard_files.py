@@ -43,7 +43,7 @@ NAME = re.compile(r"([0-9a-f]{16})-([0-9]{8})\.(call|failed)")
 
 @dataclass(frozen=True)
 class RunSign:
-    """What a run says of itself.
+    """The sign of a run: its id, and the facts that its workers need.
 
     Attributes:
         run: Its id.
@@ -64,7 +64,7 @@ class RunSign:
 
 @dataclass(frozen=True)
 class ShardSign:
-    """What the worker of a shard says of itself: the run it works for, its machine, process; ``count`` goes up."""
+    """The sign of a shard's worker: the run it works for, its machine and process; ``count`` goes up while it lives."""
 
     run: str
     host: str

@@ -32,7 +32,7 @@ from curate.spread.task_calls import Call, decoded, kept_answer, make
 from schemas.disk_full import disk_is_full
 from schemas.errors import Failed, UserError, printable, short_repr
 
-# What may be called, and the field of its task that names the folder or the file that it writes to.
+# The functions that a worker calls, and the field of each task that names the folder or the file to write to.
 FUNCTIONS = {
     "curate.pipeline.source_parts:make_parts": "folder",
     "curate.pipeline.score_parts:make_part": "folder",

@@ -16,8 +16,13 @@ def in_no_folder(tmp_path, *arguments):
     """Run a command in a folder that is removed before it begins."""
     folder = tmp_path / "gone"
     folder.mkdir()
-    lines = ("import os, sys", f"os.rmdir({str(folder)!r})", f"sys.argv = ['gristmill', *{list(arguments)!r}]",
-             "from cli.main import main", "main()")  # fmt: skip
+    lines = (
+        "import os, sys",
+        f"os.rmdir({str(folder)!r})",
+        f"sys.argv = ['gristmill', *{list(arguments)!r}]",
+        "from cli.main import main",
+        "main()",
+    )
     return process(folder, code="; ".join(lines))
 
 
@@ -33,9 +38,13 @@ def test_the_current_folder_is_found_or_said_to_be_gone(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    [("show",), ("sql", "SELECT 1"), ("run", str(RECIPES / "pile.yaml")),
-     ("run", str(RECIPES / "pile.yaml"), "--set", "datasets={}", "--store", "{}/store")],
-)  # fmt: skip
+    [
+        ("show",),
+        ("sql", "SELECT 1"),
+        ("run", str(RECIPES / "pile.yaml")),
+        ("run", str(RECIPES / "pile.yaml"), "--set", "datasets={}", "--store", "{}/store"),
+    ],
+)
 def test_a_command_in_a_folder_that_is_gone_ends_in_one_line(tmp_path, words):
     done = in_no_folder(tmp_path, *(word.format(tmp_path) if "{}/" in word else word for word in words))
     assert (done.code, done.err) == (2, f"error: {GONE}\n")

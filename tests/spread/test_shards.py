@@ -54,7 +54,7 @@ def kept(store: Path) -> Path:
 
 
 def left(store: Path) -> list[str]:
-    """What is left of calls and of what is said of them."""
+    """The files of calls and of failures that are left."""
     return sorted(path.name for path in shards_folder(store).rglob("*") if path.name not in ("0", "1", "run", "sign"))
 
 

@@ -27,7 +27,7 @@ EXPECTED = "expected a launch file of 'gristmill train'"
 
 
 class LaunchFile(Strict):
-    """What a further machine of a training is told.
+    """The content of the launch file of a further machine.
 
     Attributes:
         gristmill: The version that wrote it.
@@ -72,7 +72,7 @@ class LaunchFile(Strict):
 
     @property
     def called(self) -> str:
-        """What this machine is called in messages."""
+        """The name of this machine in messages."""
         return f"machine {self.machine + 1} of {self.machines}"
 
 

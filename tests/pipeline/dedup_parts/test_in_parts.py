@@ -114,7 +114,7 @@ def test_large_buckets_are_looked_at_as_on_one_machine(tmp_path, crowded, most, 
 
 
 def one_machine(texts: list[str | None], crowded: int, most: int, chosen: dict) -> pl.DataFrame:
-    """What ``minhash.dedup`` drops, for buckets that are large from ``crowded`` rows on."""
+    """The rows that ``minhash.dedup`` drops, for buckets that are large from ``crowded`` rows on."""
     text = pl.Series(texts, dtype=pl.String)
     made = sketch(text.fill_null(""), threshold=chosen["threshold"]).to_numpy()
     unique, copies, first = unique_texts(made, np.arange(len(text)), np.zeros(len(text), bool))

@@ -60,8 +60,10 @@ def small(monkeypatch):
 
 
 def raws(rows):
-    return [Raw(2 * n + 1, row, "" if row is not None else "broken", None, "x" * (row is None)) for n, row in
-            enumerate(rows)]  # fmt: skip
+    return [
+        Raw(2 * n + 1, row, "" if row is not None else "broken", None, "x" * (row is None))
+        for n, row in enumerate(rows)
+    ]
 
 
 def tables_of(convert, rows, cut=False):
@@ -106,9 +108,12 @@ def test_most_rows_are_columns(monkeypatch):
     assert asked == [11]
     assert len(numbers) == 5
     assert tables.source(Reading()).facts == Facts(
-        prompts=5, completions=6, row_formats=tables.facts.row_formats, prompt_keys=tables.facts.prompt_keys,
+        prompts=5,
+        completions=6,
+        row_formats=tables.facts.row_formats,
+        prompt_keys=tables.facts.prompt_keys,
         leftovers=tables.facts.leftovers,
-    )  # fmt: skip
+    )
 
 
 def test_a_prompt_of_another_part_is_read_by_itself():

@@ -29,7 +29,7 @@ def door() -> Generator[Door]:
 
 
 def taken(door: Door) -> Connection | str:
-    """What comes next."""
+    """The next connection, or the line on one that was refused."""
     assert wait([door.news], timeout=60)
     return door.take()
 

@@ -27,7 +27,7 @@ def folder_of(store: Path) -> Path:
 
 
 def content(store: Path, **changed: Any) -> dict[str, Any]:
-    """What a launch file says, with some of it changed."""
+    """The content of a launch file, with some fields changed."""
     return {
         "gristmill": VERSION, "training": "t", "machine": 1, "machines": 2, "processes": 4, "address": "10.0.0.1",
         "port": 29500, "channel": 4000, "key": "0" * 64, "cpu": True, "folder": str(store),

@@ -1,4 +1,4 @@
-"""What a recipe and a file of accelerate say of a training's machines; where they are is not in the key."""
+"""The machines of a training, by a recipe and a file of accelerate; where they are is not in the key."""
 
 from pathlib import Path
 

@@ -22,7 +22,7 @@ Status = Literal["up", "trial", "down", "refused"]
 
 @dataclass
 class ServerState:
-    """The state of one server, as far as it is known. Times are those that the balancer is told.
+    """The last known state of one server. Times are in seconds, of the caller's clock.
 
     Attributes:
         limit: Requests in flight at most.
