@@ -114,7 +114,7 @@ def decide(folder: Path, in_parts: bool, processes: int) -> dict[str, Any]:
         said = write_in_parts(
             writer,
             RunContext(store, phases),
-            step=DedupStep(rows, None, ["prompt", "messages"], rule, None, "dedup", ""),
+            step=DedupStep(rows, None, ["prompt", "messages"], rule, None, [], "dedup", ""),
             in_parts=in_parts,
         )
         seconds, own = time.perf_counter() - started, time.process_time()

@@ -37,6 +37,7 @@ class DedupStep:
         columns: The columns that it reads.
         rule: The rule, with the column that is compared.
         condition: An SQL condition: rows for which it does not hold are not compared, and stay; None for all.
+        mentioned: The columns that the condition mentions.
         label: The stage's label.
         where: The recipe's file and line, for errors.
     """
@@ -46,6 +47,7 @@ class DedupStep:
     columns: list[str]
     rule: RowRule
     condition: str | None
+    mentioned: list[str]
     label: str
     where: str
 
@@ -90,7 +92,7 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     turns = [TURNS[text_column]] if text_column in TURNS else []
     needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
-    dedup = DedupStep(rows, prompts, needed, rule, condition, label, where)
+    dedup = DedupStep(rows, prompts, needed, rule, condition, mentioned, label, where)
     build = partial(write_duplicates, step=dedup)
     if rule.step.name == "minhash":
         build = partial(write_in_parts, step=dedup, in_parts=in_parts)
@@ -148,8 +150,7 @@ def _summary(writer: StageWriter, step: DedupStep, holds: pl.Series | None) -> s
 
 def _holding(step: DedupStep) -> pl.Series:
     """Return for which rows the condition holds, by the columns that it mentions."""
-    mentioned = sql_conditions.mentioned(step.condition or "", list(step.rows.columns(step.prompts)))
-    return pl.concat([step.holds(part) for part in read_batches(step.rows, mentioned, step.prompts)])
+    return pl.concat([step.holds(part) for part in read_batches(step.rows, step.mentioned, step.prompts)])
 
 
 def _scores(step: DedupStep, wanted: pl.Series | None) -> Iterator[pl.Series]:

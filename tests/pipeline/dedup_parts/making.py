@@ -64,7 +64,16 @@ def decided(
         said = write_in_parts(
             writer,
             RunContext(store, Progress()),
-            step=DedupStep(rows, None, columns, rule, condition, "prompts.dedup.minhash", "r.yaml:3"),
+            step=DedupStep(
+                rows,
+                None,
+                columns,
+                rule,
+                condition,
+                ["prompt"] if condition else [],
+                "prompts.dedup.minhash",
+                "r.yaml:3",
+            ),
             in_parts=sizes is not None,
             sizes=sizes,
         )
