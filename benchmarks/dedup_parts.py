@@ -8,7 +8,6 @@ are the peak memory of the largest process (pages of mapped files count), and th
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.measure import ROOT, Row
+from benchmarks.phases import Phases, figures
 from benchmarks.planted import parts
 from curate.pipeline.dedup import DedupStep, write_in_parts
 from curate.pipeline.row_rule import RowRule
@@ -28,39 +28,8 @@ from curate.spread.worker_processes import WorkerProcesses
 from curate.steps.find_step import find_step
 from curate.storage.row_set import RowSet
 from curate.storage.store import Store
-from schemas.progress import Progress
 
 ROWS, PROCESSES, SEED = 1_000_000, 2, 2
-
-
-def processor_time() -> float:
-    """Return the processor time of this process, and of the workers that have ended, in seconds."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-class Phases(Progress):
-    """Notes how long each phase takes, and what it leaves on disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.seconds, self.cpu = folder, dict[str, float](), dict[str, float]()
-        self.name, self.since, self.used = "", 0.0, 0.0
-
-    def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
-        """End a phase, and start one."""
-        self.close()
-        self.name, self.since, self.used = label.rsplit(": ", 1)[-1], time.perf_counter(), processor_time()
-
-    def close(self) -> None:
-        """End a phase."""
-        if self.name:
-            self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.perf_counter() - self.since
-            self.cpu[self.name] = self.cpu.get(self.name, 0.0) + processor_time() - self.used
-
-    def bytes(self) -> dict[str, int]:
-        """Return the bytes that each phase has left so far."""
-        folders = [folder for folder in self.folder.glob("work/parts-*/*") if folder.is_dir()]
-        return {one.name: sum(f.stat().st_size for f in one.rglob("*") if f.is_file()) for one in folders}
 
 
 def measure(rows: int = ROWS, processes: int = PROCESSES) -> list[Row]:
@@ -117,16 +86,11 @@ def decide(folder: Path, in_parts: bool, processes: int) -> dict[str, Any]:
             step=DedupStep(rows, None, ["prompt", "messages"], rule, None, [], "dedup", ""),
             in_parts=in_parts,
         )
-        seconds, own = time.perf_counter() - started, time.process_time()
+        seconds, used = time.perf_counter() - started, figures()
         phases.close()
         left = phases.bytes()
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return {
+    return used | {
         "seconds": seconds,
-        "cpu": processor_time(),
-        "peak": max(one.ru_maxrss for one in used) / 1024,
-        "own_cpu": own,
-        "own_peak": used[0].ru_maxrss / 1024,
         "phases": phases.seconds,
         "phases_cpu": phases.cpu,
         "bytes": left,

@@ -31,6 +31,7 @@ NAMES = (
     "minhash",
     "dedup_parts",
     "semantic",
+    "semantic_parts",
     "deita",
     "subsets",
     "diverse",

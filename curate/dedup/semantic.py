@@ -17,18 +17,19 @@ import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
 from curate.algorithms.vectors.connecting_pairs import connecting_pairs
-from curate.algorithms.vectors.keep_dissimilar import Filtered, keep_dissimilar, measured_recall
+from curate.algorithms.vectors.keep_dissimilar import Filtered, InBuckets, keep_dissimilar, measured_recall
 from curate.algorithms.vectors.neighbours import true_cosines, unit
 from curate.algorithms.vectors.row_hashes import content_sample, fingerprints
 from schemas.errors import UserError
 
 
 class Settings(NamedTuple):
-    """The settings of ``dedup`` that say which rows are duplicates, and how they are found."""
+    """The settings of ``dedup``."""
 
     threshold: float
     recall: float
     exact_below: int
+    keep: Keep
     cluster: Cluster
     seed: int
 
@@ -70,16 +71,28 @@ def dedup(
     Raises:
         UserError: For a setting out of its range.
     """
-    _check_settings(threshold, recall)
+    settings = Settings(threshold, recall, exact_below, keep, cluster, seed)
+    return duplicates(text, embedding, score, known, settings)
+
+
+def duplicates(
+    text: pl.Series,
+    embedding: pl.Series,
+    score: pl.Series,
+    known: pl.Series,
+    settings: Settings,
+    in_buckets: InBuckets | None = None,
+) -> tuple[pl.DataFrame, str]:
+    """Return what ``dedup`` does; ``in_buckets`` decides rows in place of the loops of this process, if it is given."""
+    _check_settings(settings.threshold, settings.recall)
     vectors, usable = unit(embedding)
     usable &= text.str.contains(r"\S").fill_null(False).to_numpy()
     known = known.fill_null(False)
-    order = priority(keep, text, score, known)
+    order = priority(settings.keep, text, score, known)
     order = order[usable[order]]
     if not len(order):
         return _result(len(embedding), order, Duplicates(*(np.zeros(0, np.int64),) * 3)), ""
-    settings = Settings(threshold, recall, exact_below, cluster, seed)
-    found, message = _find(vectors, order, known.to_numpy()[order], settings)
+    found, message = _find(vectors, order, known.to_numpy()[order], settings, in_buckets)
     return _result(len(embedding), order, found), message
 
 
@@ -89,7 +102,13 @@ def _check_settings(threshold: float, recall: float) -> None:
             raise UserError(f"dedup semantic: {name} must be above 0 and at most 1, found {share}")
 
 
-def _find(vectors: np.ndarray, order: np.ndarray, is_known: np.ndarray, settings: Settings) -> tuple[Duplicates, str]:
+def _find(
+    vectors: np.ndarray,
+    order: np.ndarray,
+    is_known: np.ndarray,
+    settings: Settings,
+    in_buckets: InBuckets | None,
+) -> tuple[Duplicates, str]:
     """The duplicates among the rows of ``order`` (row numbers), and a message about the recall."""
     hashes = fingerprints(vectors, settings.seed)
     first = _first_with_same_vector(vectors, order, hashes)
@@ -104,6 +123,7 @@ def _find(vectors: np.ndarray, order: np.ndarray, is_known: np.ndarray, settings
         recall=settings.recall,
         exact_below=settings.exact_below,
         seed=settings.seed,
+        in_buckets=in_buckets,
     )
     found = Duplicates(filtered.nearest, filtered.cosine, filtered.nearest)
     if settings.cluster == "connected":

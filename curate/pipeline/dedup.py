@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,9 @@ from curate.pipeline.dedup_parts.when import check_in_parts, is_in_parts
 from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason, with_named_ids
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
+from curate.pipeline.semantic_parts.in_parts import MeaningInParts
+from curate.pipeline.semantic_parts.plan import meaning_note
+from curate.pipeline.semantic_parts.sizes import task_sizes
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
 from curate.storage.mapped_columns import mapped_texts
@@ -25,6 +29,8 @@ from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import PART, StageWriter, parts_of
 from schemas import recipe as recipes
 from schemas.errors import unknown
+
+Decide = Callable[[dict[str, pl.Series], dict[str, Any]], tuple[pl.DataFrame, str]]
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,25 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
     dedup = DedupStep(rows, prompts, needed, rule, condition, mentioned, label, where)
-    build = partial(write_duplicates, step=dedup)
+    build, note = partial(write_duplicates, step=dedup), None
     if rule.step.name == "minhash":
         build = partial(write_in_parts, step=dedup, in_parts=in_parts)
-    return decision_stage(rows, label, key, build, rule_code(rule), partial(parts_note, rows, rule, in_parts))
+        note = partial(parts_note, rows, rule, in_parts)
+    elif rule.step.name == "semantic":
+        build = partial(write_by_meaning, step=dedup, in_parts=in_parts)
+        note = partial(meaning_note, rows, rule, in_parts)
+    return decision_stage(rows, label, key, build, rule_code(rule), note)
 
 
-def write_duplicates(writer: StageWriter, run: RunContext, *, step: DedupStep) -> str:
-    """Write a decision for every row; texts and ids stay on disk while the texts are compared."""
+def write_duplicates(writer: StageWriter, run: RunContext, *, step: DedupStep, decide: Decide | None = None) -> str:
+    """Write a decision for every row; texts and ids stay on disk while the texts are compared.
+
+    Args:
+        writer: The stage.
+        run: Its progress display.
+        step: The step.
+        decide: What decides, in place of the step's own function.
+    """
     rows, rule = step.rows, step.rule
     run.progress.begin(step.label, rows.height)
     scores, compared = [pl.Series(rule.by or "", [], dtype=pl.Float64)], [np.zeros(0, bool)]
@@ -118,7 +135,7 @@ def write_duplicates(writer: StageWriter, run: RunContext, *, step: DedupStep) -
 
     texts = mapped_texts(texts_to_compare(), run.store)
     holds = pl.Series(np.concatenate(compared)) if step.condition else None
-    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, step.label)
+    found = find_duplicates(run, rule, texts, pl.concat(scores) if rule.by else None, step.label, decide)
     del texts
     for part in found.parts(lambda: _ids(rows, holds)):
         writer.write("decisions", part)
@@ -137,6 +154,15 @@ def write_in_parts(
     parts = PartsRun(writer, run, rule, rows, wanted, step.label, sizes)
     note = parts.write(lambda: _scores(step, holds))
     return _summary(writer, step, holds) + note
+
+
+def write_by_meaning(writer: StageWriter, run: RunContext, *, step: DedupStep, in_parts: bool | None) -> str:
+    """Do as ``write_duplicates``, in parts (``semantic_parts``) where it is to be: with the same decisions."""
+    rows, rule = step.rows, step.rule
+    if not rows.height or not is_in_parts(in_parts, rule, rows.table, rows.height):
+        return write_duplicates(writer, run, step=step)
+    parts = MeaningInParts(writer, run, step.label, task_sizes(rows.height))
+    return write_duplicates(writer, run, step=step, decide=parts.dedup)
 
 
 def _summary(writer: StageWriter, step: DedupStep, holds: pl.Series | None) -> str:
@@ -208,11 +234,19 @@ class FoundDuplicates:
 
 
 def find_duplicates(
-    run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Series | None, label: str
+    run: RunContext,
+    rule: RowRule,
+    texts: pl.Series,
+    score: pl.Series | None,
+    label: str,
+    decide: Decide | None = None,
 ) -> FoundDuplicates:
-    """Run a dedup step over rows."""
+    """Run a dedup step over rows, by its own function or by ``decide``."""
     columns = read_columns(run, rule, texts, score)
-    result, note = rule.step.decide(columns, rule.settings, ("duplicate_of", "similarity", "via"))
+    if decide:
+        result, note = decide(columns, rule.settings)
+    else:
+        result, note = rule.step.decide(columns, rule.settings, ("duplicate_of", "similarity", "via"))
     before = rule.reference.rows.height if rule.reference else 0
     rows = result[before:]["duplicate_of"].is_not_null().arg_true().cast(pl.Int64)
     dropped = result[before:][rows].with_columns(row=rows)

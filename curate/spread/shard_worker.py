@@ -42,6 +42,9 @@ FUNCTIONS = {
     "curate.pipeline.dedup_parts.texts:write_wanted_texts": "path",
     "curate.pipeline.dedup_parts.verify:compare": "path",
     "curate.pipeline.dedup_parts.decide:write_decisions": "folder",
+    "curate.pipeline.semantic_parts.signs:make_signs": "path",
+    "curate.pipeline.semantic_parts.compare:compare_rows": "path",
+    "curate.pipeline.semantic_parts.nearest:find_nearest": "path",
 }
 SOON, LATER = 0.02, 0.5  # seconds between two looks for calls
 SILENT = 60.0  # seconds without a sign of the run before that is said

@@ -5,6 +5,7 @@ A file of an array is NumPy's (``.npy``). Texts are two files: their bytes one a
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,31 @@ def write_array(path: Path, array: np.ndarray, *, durable: bool = False) -> None
     """
     with _whole(path, durable) as file:
         np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def write_rows(path: Path, rows: int, blocks: Iterable[np.ndarray], *, durable: bool = False) -> None:
+    """Write an array block by block into a file, whole or not at all.
+
+    Args:
+        path: The file.
+        rows: How many rows all blocks have.
+        blocks: The blocks, at least one; each has some rows, and they have one width and type.
+        durable: Whether the file is to be there after a power cut.
+
+    Raises:
+        Failed: The disk is full.
+    """
+    blocks = iter(blocks)
+    first = next(blocks)
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": False,
+        "shape": (rows, *first.shape[1:]),
+    }
+    with _whole(path, durable) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in chain([first], blocks):
+            file.write(np.ascontiguousarray(block).data)
 
 
 def write_table(path: Path, table: pl.DataFrame, *, durable: bool = False) -> None:

@@ -74,6 +74,14 @@ def signs(
                     bits[start + lane, turn * (width // 64) + word] = words[lane]
 
 
+@compiled
+def band_buckets(bits: SignBits, bands: int, out: np.ndarray) -> None:
+    """Fill ``out`` (uint32, bands x places) with the bucket of every place in each band."""
+    for place in range(len(bits.words)):
+        for band in range(bands):
+            out[band, place] = _bucket(bits, place, band)
+
+
 @helper
 def _bucket(bits: SignBits, place: int, band: int) -> np.int64:
     """Return the bits of a band as a number: the bucket of the place."""
@@ -86,7 +94,7 @@ def _bucket(bits: SignBits, place: int, band: int) -> np.int64:
 
 
 @helper
-def _different(bits: SignBits, one: int, other: int) -> np.int64:
+def different(bits: SignBits, one: int | np.intp, other: int | np.intp) -> np.int64:
     """Return how many of the first bits of two places differ."""
     count = np.uint64(0)
     for word in range(min(FIRST // 64, bits.words.shape[1])):
@@ -115,7 +123,7 @@ def _update_from_buckets(
     for band in range(len(buckets.heads)):
         other = buckets.heads[band, _bucket(bits, place, band)] - 1
         while other >= since:  # the newest first
-            if _different(bits, place, other) <= bits.cutoff:
+            if different(bits, place, other) <= bits.cutoff:
                 new = True
                 for index in range(min(count, len(tried))):
                     new &= tried[index] != other
@@ -208,7 +216,7 @@ def join_buckets(
             if same >= SAME_STAR:
                 continue
             for before in range(ends[bucket], high - same):
-                if _different(bits, place, members[before]) <= bits.cutoff:
+                if different(bits, place, members[before]) <= bits.cutoff:
                     true = join(places, parent, place, members[before])
                     if true >= places.threshold:
                         pairs.left[count], pairs.right[count], pairs.cosine[count] = members[before], place, true

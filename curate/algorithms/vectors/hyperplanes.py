@@ -14,7 +14,7 @@ from math import erf
 import numpy as np
 
 MOST_BITS = 8192  # for a row: 1 KB
-MOST_BUCKETS = 1 << 28  # of all bands: 1 GB
+MOST_BUCKETS, BUCKETS_A_ROW = 1 << 28, 16  # of all bands: 1 GB, or 64 bytes a row where that is more
 FIRST = 512  # bits compared before two vectors are, if there are as many: one line of the cache
 # Cost model, in nanoseconds a row: computing the bits of one turn (512 wide), looking up one bucket, checking one row
 # in it. ``ADDITIONS`` is how many additions of a matrix product take one nanosecond.
@@ -108,10 +108,11 @@ def _cheapest(
     # The angle, seen from the centre, of two rows at the threshold that are as far from the centre as this one.
     differ = np.sort(_differing(1 - (1 - threshold) / spread))[:: max(1, len(sample) // 256)]
     shares, agreement = _agreement(apart - centre)
+    most_buckets = max(MOST_BUCKETS, int(BUCKETS_A_ROW * kept))
     best = (np.inf, 0, 0, differ, centre, 0.0)
     for size in range(6, min(28, int(np.log2(kept + 1)) + 6)):
         bands = _bands_needed(differ, size, recall + (1 - recall) / 10)
-        if bands * size > MOST_BITS or bands << size > MOST_BUCKETS:
+        if bands * size > MOST_BITS or bands << size > most_buckets:
             continue
         in_bucket = kept / 2 * float((agreement**size * shares).sum())
         cost = -(-bands * size // width) * TURN * width / 512 + bands * (LOOK_UP + CHECK * in_bucket)

@@ -5,6 +5,7 @@ compared only with kept rows that share a bucket of ``hyperplanes`` with it. The
 nearly equal rows, however many, cost one comparison each. Either way the true cosine of two vectors decides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ BLOCK = 1 << 10  # places compared in full in one product
 CHUNK = 1 << 13  # places looked up in the buckets before the next are put there
 PART = 1 << 9  # places that a thread looks up, or hashes, at a time
 MEASURED, NEIGHBOURS = 500, 64  # rows compared with all to measure recall, and neighbours of one counted at most
+
+
+# Takes the places, the most to keep, the buckets and the decisions to fill in; returns the place after the last one
+# decided, and the sign bits of each place (uint64).
+InBuckets = Callable[[Places, int, BandPlan, Decisions], tuple[int, np.ndarray]]
 
 
 class Banded(NamedTuple):
@@ -62,6 +68,7 @@ def keep_dissimilar(
     exact_below: int,
     seed: int,
     limit: int | None = None,
+    in_buckets: InBuckets | None = None,
 ) -> Filtered:
     """Keep, of ``rows`` in this order, those whose cosine to every one kept before is below ``threshold``.
 
@@ -75,6 +82,7 @@ def keep_dissimilar(
         exact_below: Fewer rows than this are compared in full.
         seed: The seed of the hyperplanes.
         limit: Stop when so many rows are kept.
+        in_buckets: What decides by buckets, in place of the loops of this process.
     """
     count = len(rows)
     limit = count if limit is None else limit
@@ -85,7 +93,7 @@ def keep_dissimilar(
     found = None if count < exact_below else plan_bands(sample, count, limit, threshold, recall, seed)
     if found is None:
         return Filtered(*decisions, _compare_in_full(places, limit, decisions))
-    end, bits = _compare_in_buckets(places, limit, found, decisions)
+    end, bits = (in_buckets or _compare_in_buckets)(places, limit, found, decisions)
     return Filtered(*decisions, end, Banded(found, bits))
 
 

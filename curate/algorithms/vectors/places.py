@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+UNKNOWN, KEPT, DROPPED = 0, 1, 2  # the states of a place, where places are decided in rounds
+
 
 class Places(NamedTuple):
     """The rows to compare, in order of priority.

@@ -41,6 +41,15 @@ class PartsPlan:
     task_memory: int
     seconds: float
 
+    def line(self, rows: int) -> str:
+        """Return what ``check`` says of it, for at most so many rows."""
+        processes = processes_here()
+        return (
+            f"in parts: {self.tasks:,} tasks for at most {rows:,} rows, about {_bytes(self.disk)} of disk, "
+            f"{_bytes(self.memory)} here and {_bytes(self.task_memory)} in a task, {_time(self.seconds)} of a processor"
+            f" ({_time(self.seconds / processes)} on {processes} here)"
+        )
+
 
 def parts_plan(rows: int, size: float, count: int, sizes: Sizes, keep: Keep = "first") -> PartsPlan:
     """Return what a step takes.
@@ -66,7 +75,7 @@ def parts_plan(rows: int, size: float, count: int, sizes: Sizes, keep: Keep = "f
 
 
 def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
-    """Return a line on what a step takes that would be made in parts; "" for another.
+    """Return a line on what a step ``minhash`` takes that would be made in parts; "" for another.
 
     Args:
         rows: The rows, of which some may be dropped before.
@@ -80,12 +89,7 @@ def parts_note(rows: RowSet, rule: RowRule, in_parts: bool | None) -> str:
     column = rows.file_column(rule.on)
     text = read_table(rows.files[0], [column])[column]
     size = int(text.str.len_bytes().sum()) / max(1, len(text))
-    made, processes = parts_plan(rows.height, size, count, sizes_for(rows.height), chosen["keep"]), processes_here()
-    return (
-        f"in parts: {made.tasks:,} tasks for at most {rows.height:,} rows, about {_bytes(made.disk)} of disk, "
-        f"{_bytes(made.memory)} here and {_bytes(made.task_memory)} in a task, {_time(made.seconds)} of a processor "
-        f"({_time(made.seconds / processes)} on {processes} here)"
-    )
+    return parts_plan(rows.height, size, count, sizes_for(rows.height), chosen["keep"]).line(rows.height)
 
 
 def _bytes(count: float) -> str:

@@ -26,16 +26,16 @@ def check_in_parts(setting: object, rule: RowRule, table: str, where: str) -> bo
         if setting and not can_be_in_parts(rule, table):
             name, columns = rule.step.name, ", ".join(_columns(table))
             raise UserError(
-                f"{where}: dedup {name!r} on {rule.on!r} cannot be made in parts; expected minhash on a column of the "
-                f"{table} ({columns})"
+                f"{where}: dedup {name!r} on {rule.on!r} cannot be made in parts; expected semantic, or minhash on a "
+                f"column of the {table} ({columns})"
             )
         return setting
     raise UserError(f"{where}: dedup: in_parts: expected true or false, found {setting!r}")
 
 
 def can_be_in_parts(rule: RowRule, table: str) -> bool:
-    """Return whether a step can be made in parts: ``minhash``, on a column that the files of the rows have."""
-    return rule.step.name == "minhash" and rule.on in _columns(table)
+    """Return whether a step can be made in parts: ``semantic``; ``minhash``, on a column of the rows' files."""
+    return rule.step.name == "semantic" or (rule.step.name == "minhash" and rule.on in _columns(table))
 
 
 def is_in_parts(setting: bool | None, rule: RowRule, table: str, rows: int) -> bool:

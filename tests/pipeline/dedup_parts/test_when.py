@@ -84,7 +84,7 @@ def test_conversations_are_compared_alike_in_parts(tmp_path):
     ("step", "said"),
     [
         ("{use: minhash, in_parts: 3}", r"r.yaml:4: dedup: in_parts: expected true or false, found 3"),
-        ("{use: exact, in_parts: true}", r"r.yaml:4: dedup 'exact' on 'prompt' cannot be made in parts; expected minh"),
+        ("{use: exact, in_parts: true}", r"r.yaml:4: dedup 'exact' on 'prompt' cannot be made in parts; expected sem"),
     ],
 )
 def test_what_cannot_be_in_parts_is_refused(folder, step, said):
