@@ -123,6 +123,8 @@ def init(
         return
     for file in copy_recipe(name, folder, force=force):
         say(f"wrote {file}")
+    if Path(name).exists() and Path(name) != folder:
+        say(f"{name}, which is here too, was not read: {command_line('init', TRAIN, name)} is for data")
     say(f"next: {command_line('check', folder / f'{name}.yaml')}")
 
 
