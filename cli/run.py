@@ -249,7 +249,7 @@ def _build(loaded: "Recipe", store: Path, *, quiet: bool = False, shards: int | 
     check_training_sections(loaded)
     opened = open_store(store, create=True)
     slow = slow_loops()
-    with Bars(quiet=quiet) as bars, by_shards(opened, shards, bars.say) if shards else nullcontext():
+    with Bars(quiet=quiet) as bars, by_shards(opened, shards, bars) if shards else nullcontext():
         if slow:
             bars.say(slow)
         if loaded.rounds is not None:
