@@ -33,6 +33,7 @@ from cli.ray_option import Ray, calls_by_ray
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 from cli.worker import Shards, by_shards
+from schemas.counted import the_first
 from schemas.errors import Stopped, UserError
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ def run(
         finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
         raise
     show_sources(result.sources)
-    limited, name = result.recipe.limit is not None, result.recipe.run_name
+    limit, name = result.recipe.limit, result.recipe.run_name
     shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)
-    flag = ["--limit", result.recipe.limit] if limited else []
+    flag = [] if limit is None else ["--limit", limit]
     if result.waits_for:
         train = command_line("train", recipe, result.waits_for, *flag, store=store)
         again = command_line("run", recipe, *flag, store=store)
@@ -206,11 +207,8 @@ def run(
     else:
         then = _then(result.recipe, recipe, flag, store)
         say(f"store: {store}   next: {shown}" + (f"   or: {then}" if then else ""))
-    if limited:
-        say(
-            f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
-            f"--recipe {name}"
-        )
+    if limit is not None:
+        say(f"a smoke run on {the_first(limit, 'row')} of each source; sql, show and why find it with --recipe {name}")
     finish_report(report, store, result.recipe)
     if strict:
         end_strictly(result.warnings)
