@@ -7,6 +7,7 @@ import typer
 
 from cli.options import STORE, RecipeName, StoreFolder, open_store
 from cli.terminal import json_text
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,11 +88,15 @@ def _show(found: "Agreement") -> None:
     from cli.tables import console, safe, table
 
     shown, what = console(), ANSWERS[found.kind]
-    title = f"{found.scorer} with {found.column}: {found.compared:,} {what} of {found.prompts:,} prompts"
-    left = [f"{sum(found.nulls.values()):,} answers have no score"] if found.nulls else []
-    left += [f"{found.without_verdict:,} have no verdict"] if found.without_verdict else []
+    title = f"{found.scorer} with {found.column}: {found.compared:,} {what} of {counted(found.prompts, 'prompt')}"
+    left = [f"{counted(sum(found.nulls.values()), 'answer has', 'answers have')} no score"] if found.nulls else []
+    left += (
+        [f"{found.without_verdict:,} {'has' if found.without_verdict == 1 else 'have'} no verdict"]
+        if found.without_verdict
+        else []
+    )
     if left:
-        title += f" (of {found.answers:,} answers, {' and '.join(left)})"
+        title += f" (of {counted(found.answers, 'answer')}, {' and '.join(left)})"
     shown.print(table(safe(title), ["figure", "value", "95% interval", what], _figures(found.figures, "")))
     parts = found.figures.filter(found.figures["by"] != "")
     if parts.height:

@@ -20,6 +20,7 @@ from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from curate.storage.reply_log import ReplyLog
+from schemas.counted import counted, the_first
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe
 from train.examples.loss_settings import LossSettings
@@ -56,7 +57,7 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int, references: int 
     valid = f"{recipe.path}: a valid recipe" + _limit_note(recipe)
     shown.print(table(valid, ["stage", "state", "what"], lines))
     show_sources(found.sources)
-    shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
+    shown.print(f"\n{counted(found.prompts, 'prompt')}; {estimate(found)}")
     _print_models(recipe, found, shown)
     found.warnings.extend(show_references(recipe, found, shown))
     if slow_loops():
@@ -70,7 +71,7 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int, references: int 
 
 
 def _limit_note(recipe: Recipe) -> str:
-    return "" if recipe.limit is None else f", with the first {recipe.limit:,} rows of each source"
+    return "" if recipe.limit is None else f", with {the_first(recipe.limit, 'row')} of each source"
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
@@ -93,7 +94,8 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
     found.warnings.extend(early_rewards(recipe, found, plans))
     lines = []
     for p in plans:
-        todo = f"{p.training.trainer}, {p.rows.height or '?'} rows" + held_out_note(p.training, p.eval_rows)
+        known = counted(p.rows.height, "row") if p.rows.height else "? rows"
+        todo = f"{p.training.trainer}, {known}" + held_out_note(p.training, p.eval_rows)
         lines.append(
             (f"train.{p.name}", "cached" if p.stage else "to run", p.stage.manifest["result"] if p.stage else todo)
         )
@@ -124,8 +126,8 @@ def estimate(found: Plan) -> str:
             most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
     about = f" (about {new:,.0f}, estimated from its replies so far)" if new < most else ""
     text = (
-        f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
-        f"tokens{about}"
+        f"{counted(found.requests, 'request')} left to make: about {prompt:,.0f} prompt tokens and at most "
+        f"{most:,.0f} new tokens{about}"
     )
     served = [wanted.ref for wanted in found.model_requests if engine_of(wanted.ref).remote]
     unpriced = sorted({ref.name for ref in served if not ref.priced})

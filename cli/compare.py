@@ -19,6 +19,7 @@ from cli.options import (
     read_recipe,
 )
 from cli.terminal import say
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +112,8 @@ def show_compared(found: "Comparison") -> None:
     shown.print(table("\nTrained on each seed", columns, amounts(found.rows)))
     for (split, scorer), rows in verdicts.group_by("split", "scorer", maintain_order=True):
         lower = ", lower is better" if rows["better"][0] == "lower" else ""
-        size = f"{rows['prompts'].max():,} prompts, {rows['families'].max():,} families"
+        most = [int(str(rows[one].max())) for one in ("prompts", "families")]
+        size = f"{counted(most[0], 'prompt')}, {counted(most[1], 'family', 'families')}"
         title = safe(f"{scorer}{f' on {split}' if split else ''}: {size}{lower}", 100)
         shown.print(table(f"\n{title}", HEAD, [_row(row) for row in rows.iter_rows(named=True)]))
     shown.print()

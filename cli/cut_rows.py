@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from cli.learnt_counts import NOUNS, number
+from cli.learnt_counts import NOUNS
 from cli.token_text import harmless
+from schemas.counted import counted
 from schemas.recipe import Training
 from train.examples.context import NO_LIMIT, Context, prompt_room
 from train.examples.cuts import Cut
@@ -35,12 +36,12 @@ def cut_rows(training: Training, kind: str, examples: Examples, context: Context
     lost, rows = sum(one.lost for one in cuts), len(examples.lengths)
     all_learnt = examples.counts["tokens"] + lost
     first = (
-        f"max_length {_limit(limit)}: {number(len(cuts), noun)} of {rows:,} ({share(len(cuts), rows)}) "
+        f"max_length {_limit(limit)}: {counted(len(cuts), noun)} of {rows:,} ({share(len(cuts), rows)}) "
         f"{_lose(len(cuts))} {lost:,} of {all_learnt:,} tokens that would be learnt"
-        f"{f'; {number(gone, noun)} {_lose(gone)} all and {_are(gone)} left out' if gone else ''}; "
+        f"{f'; {counted(gone, noun)} {_lose(gone)} all and {_are(gone)} left out' if gone else ''}; "
         f"{_lengths(examples.lengths, context.tokens or NO_LIMIT)}"
     )
-    more = f"; {number(len(cuts) - SHOWN, noun)} more" if len(cuts) > SHOWN else ""
+    more = f"; {counted(len(cuts) - SHOWN, noun)} more" if len(cuts) > SHOWN else ""
     rows_of = "; ".join(_row(one, training) for one in cuts[:SHOWN])
     return [first, f"the most is lost by {rows_of}{more}"]
 
@@ -59,14 +60,14 @@ def _limit(limit: object) -> str:
 
 def _row(cut: Cut, training: Training) -> str:
     """Return what a row loses: ``row r_1 (120 of 300 tokens: 1 whole turn, with 1 tool call)``."""
-    counts = f"row {harmless(cut.row_id)} ({cut.lost:,} of {number(cut.learnt, 'token')}"
+    counts = f"row {harmless(cut.row_id)} ({cut.lost:,} of {counted(cut.learnt, 'token')}"
     if cut.left_out:
         return f"{counts}: left out)"
     end = "beginning" if training.settings.get("truncation_mode") == "keep_end" else "end"
     what = f"the {end} of a turn"
     if cut.turns:
-        calls = f", with {number(cut.calls, 'tool call')}" if cut.calls else ""
-        what = f"{number(cut.turns, 'whole turn')}{calls}"
+        calls = f", with {counted(cut.calls, 'tool call')}" if cut.calls else ""
+        what = f"{counted(cut.turns, 'whole turn')}{calls}"
     return f"{counts}: {what})"
 
 
@@ -94,8 +95,8 @@ def _long_prompts(training: Training, lengths: Sequence[int], room: int) -> list
     answer = training.settings.get(name, options.default(training.trainer, name)) or 0
     context, most, longest = room + answer, quantile(lengths, MOST), max(lengths)
     line = (
-        f"{number(long, 'prompt')} of {len(lengths):,} ({share(long, len(lengths))}) {_are(long)} longer than {room:,} "
-        f"tokens, which {name}: {answer} leaves of the model's {context:,}"
+        f"{counted(long, 'prompt')} of {len(lengths):,} ({share(long, len(lengths))}) {_are(long)} longer than "
+        f"{room:,} tokens, which {name}: {answer} leaves of the model's {context:,}"
     )
     if longest < context:
         both = f"{name}: {context - longest} would take them all"

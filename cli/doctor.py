@@ -8,6 +8,7 @@ import typer
 
 from cli.options import STORE, StoreFolder, open_store
 from cli.terminal import say
+from schemas.counted import counted
 
 
 def doctor(
@@ -48,7 +49,10 @@ def doctor(
         do = "see above" if repair else "'gristmill doctor --repair' repairs what can be"
         raise Failed(f"{opened.path}: {parts}; {do}")
     stages, runs = len(opened.stages()), len(opened.runs())
-    say(f"{opened.path}: {'repaired' if findings else 'no damage'}: {stages} stages and {runs} runs are whole")
+    say(
+        f"{opened.path}: {'repaired' if findings else 'no damage'}: {counted(stages, 'stage')} and "
+        f"{counted(runs, 'run')} are whole"
+    )
 
 
 COMMANDS = (doctor,)

@@ -7,6 +7,7 @@ import typer
 
 from cli.options import STORE, Force, Private, Push, RecipeName, StoreFolder, open_store
 from cli.terminal import say
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from curate.export.export import Exported
@@ -71,17 +72,17 @@ def _report(done: "Exported") -> None:
         say(f"{about.format}: {done.folder}: has these rows already ({rows})")
         return
     for what, count in about.lost.items():
-        say(f"  {count:,} of {about.rows:,} rows lose {what}", err=True)
+        say(f"  {count:,} of {counted(about.rows, 'row')} {'loses' if count == 1 else 'lose'} {what}", err=True)
     for why, count in about.left_out.items():
-        say(f"  {count:,} rows are left out: {why}", err=True)
+        say(f"  {counted(count, 'row is', 'rows are')} left out: {why}", err=True)
     for note in about.notes:
         say(f"  {note}", err=True)
     if done.refused:
         found = taken_out(done.found)
         warned = f"; some were refused by {', '.join(found)}: --no-refused leaves all of them out" if found else ""
-        beside = "1 refused row is" if done.refused == 1 else f"{done.refused:,} refused rows are"
+        beside = counted(done.refused, "refused row is", "refused rows are")
         say(f"  {beside} beside them{warned}", err=True)
-    say(f"{about.format}: {done.folder}: {about.rows:,} rows ({rows})")
+    say(f"{about.format}: {done.folder}: {counted(about.rows, 'row')} ({rows})")
 
 
 COMMANDS = (export,)

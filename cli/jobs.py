@@ -46,6 +46,7 @@ def check_words(name: str, data: str, options: Mapping[str, Any]) -> None:
         options: The options that belong to 'train', with their values.
     """
     from cli.mixed_up import DATA
+    from cli.shipped_recipes import recipe_names
     from schemas.errors import UserError
 
     if name == TRAIN and not data:
@@ -53,8 +54,10 @@ def check_words(name: str, data: str, options: Mapping[str, Any]) -> None:
     if name == TRAIN:
         return
     is_data = Path(name).suffix.lower() in DATA or (bool(name) and Path(name).exists() and not data)
-    if is_data and name:
+    if is_data and name not in recipe_names():  # the same command, run again, may find its own folder
         raise UserError(f"init {name}: is data, and no shipped recipe; meant is 'gristmill init train {name}'")
+    if name == "list":
+        raise UserError("init list: no shipped recipe has this name; meant is 'gristmill init --list'")
     if data:
         raise UserError(
             f"init {name} {data}: expected one recipe; data to train on stand behind 'gristmill init train'"

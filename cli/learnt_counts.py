@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.counted import counted
 from schemas.errors import printable
 from schemas.recipe import Training
 from train.examples.examples import Examples
@@ -24,37 +25,32 @@ def learnt_counts(training: Training, kind: str, total: int | None, examples: Ex
     """
     seen = examples.counts["rows"] + len(examples.dropped)
     of = "" if total is None else f" of {total:,}"
-    rows = number(seen, NOUNS[kind]) if seen == total else f"the first {seen:,}{of} {NOUNS[kind]}s"
+    rows = counted(seen, NOUNS[kind]) if seen == total else f"the first {seen:,}{of} {NOUNS[kind]}s"
     parts = [f"of {rows}: {_learnt(training, kind, examples.counts)}"]
     parts += _left_out(examples.dropped)
     if examples.counts["cut_rows"]:
-        lost = number(examples.counts["cut_tokens"], "token")
+        lost = counted(examples.counts["cut_tokens"], "token")
         parts.append(f"{examples.counts['cut_rows']:,} cut at max_length, so that {lost} are not learnt")
     lines = ["; ".join(parts)]
     if examples.changes:
-        changes = (f"{change} ({number(count, 'row')})" for change, count in sorted(examples.changes.items()))
+        changes = (f"{change} ({counted(count, 'row')})" for change, count in sorted(examples.changes.items()))
         lines.append(f"changed, as the chat template needs it: {', '.join(changes)}")
     return lines + _packing(training, kind)
-
-
-def number(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 turn``, ``1,200 turns``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _learnt(training: Training, kind: str, counts: Mapping[str, int]) -> str:
     if kind == "prompt":
         sampled = "; the answers are sampled and rewarded" if training.rewards else ""
         sampled = "; the answers are sampled, and compared with the teacher's" if training.teacher else sampled
-        return f"{number(counts['all_tokens'], 'token')}{sampled}"
+        return f"{counted(counts['all_tokens'], 'token')}{sampled}"
     if training.trainer == "reward":
-        return f"{number(counts['all_tokens'], 'token')}; whole conversations are rewarded"
-    calls = f" ({number(counts['calls'], 'tool call')})" if counts["calls"] else ""
+        return f"{counted(counts['all_tokens'], 'token')}; whole conversations are rewarded"
+    calls = f" ({counted(counts['calls'], 'tool call')})" if counts["calls"] else ""
     several = kind == "sft" and counts["sequences"] > counts["rows"]
     sequences = f" in {counts['sequences']:,} sequences" if several else ""
-    tokens = f"{counts['tokens']:,} of {number(counts['all_tokens'], 'token')} learnt"
+    tokens = f"{counts['tokens']:,} of {counted(counts['all_tokens'], 'token')} learnt"
     labels = f"{counts['good']:,} good and {counts['bad']:,} bad, " if counts["good"] or counts["bad"] else ""
-    return f"{labels}{number(counts['turns'], 'turn')}{calls}{sequences}, {tokens}"
+    return f"{labels}{counted(counts['turns'], 'turn')}{calls}{sequences}, {tokens}"
 
 
 def _left_out(dropped: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
 from cli.topics import Topics
+from cli.usage_errors import usage_error
 from cli.viewing import command as view
 from curate.steps.current_folder import current_folder
 from curate.steps.own_code import only_allowed
@@ -159,7 +160,7 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
 
     usage = getattr(error, "format_message", None)  # Typer's own usage error
     if usage is not None:
-        fail(_one_line(usage()), 2, debug)
+        fail(usage_error(_one_line(usage()), arguments), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail(_stopped(arguments), 130, debug)
     damage = damage_in(error)  # of a view over a damaged table (curate.storage.sql_views)

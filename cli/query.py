@@ -128,9 +128,13 @@ def why(
     from cli.tables import story
     from curate.storage.row_history import row_history
     from curate.storage.training_history import training_history
+    from curate.storage.training_records import check_trained
 
     opened = open_store(store)
-    story(training_history(opened, id, recipe) or row_history(opened, id, recipe), sys.stdout)
+    found = training_history(opened, id, recipe)
+    if found is None:
+        check_trained(opened, id)
+    story(found or row_history(opened, id, recipe), sys.stdout)
 
 
 # Tables of figures, of which a person wants to see all.

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from schemas.counted import counted
 from schemas.progress import StageWarning
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _warning(one: "CheckedReferences") -> str:
     if one.failed:
         first = next((f" (the first: {row.place})" for row in one.rows if not row.unjudged and not row.suspicious), "")
         do = "does not pass its" if one.failed == 1 else "do not pass their"
-        parts.append(f"{one.failed:,} of {run:,} references {do} own verifier{first}")
+        parts.append(f"{one.failed:,} of {counted(run, 'reference')} {do} own verifier{first}")
     if one.suspicious:
         reason, count = one.doubts.most_common(1)[0]
         first = next((f" (the first: {row.place})" for row in one.rows if row.suspicious), "")

@@ -33,6 +33,7 @@ from cli.ray_option import Ray, calls_by_ray
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_list
 from cli.terminal import say
 from cli.worker import Shards, by_shards
+from schemas.counted import the_first
 from schemas.errors import Stopped, UserError
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def init(
         return
     for file in copy_recipe(name, folder, force=force):
         say(f"wrote {file}")
+    if Path(name).exists() and Path(name) != folder:
+        say(f"{name}, which is here too, was not read: {command_line('init', TRAIN, name)} is for data")
     say(f"next: {command_line('check', folder / f'{name}.yaml')}")
 
 
@@ -194,9 +197,9 @@ def run(
         finish_report(report, store, loaded)  # of what there is: the datasets are made of it too
         raise
     show_sources(result.sources)
-    limited, name = result.recipe.limit is not None, result.recipe.run_name
+    limit, name = result.recipe.limit, result.recipe.run_name
     shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)
-    flag = ["--limit", result.recipe.limit] if limited else []
+    flag = [] if limit is None else ["--limit", limit]
     if result.waits_for:
         train = command_line("train", recipe, result.waits_for, *flag, store=store)
         again = command_line("run", recipe, *flag, store=store)
@@ -204,11 +207,8 @@ def run(
     else:
         then = _then(result.recipe, recipe, flag, store)
         say(f"store: {store}   next: {shown}" + (f"   or: {then}" if then else ""))
-    if limited:
-        say(
-            f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
-            f"--recipe {name}"
-        )
+    if limit is not None:
+        say(f"a smoke run on {the_first(limit, 'row')} of each source; sql, show and why find it with --recipe {name}")
     finish_report(report, store, result.recipe)
     if strict:
         end_strictly(result.warnings)
@@ -247,7 +247,7 @@ def _build(loaded: "Recipe", store: Path, *, quiet: bool = False, shards: int | 
     check_training_sections(loaded)
     opened = open_store(store, create=True)
     slow = slow_loops()
-    with Bars(quiet=quiet) as bars, by_shards(opened, shards, bars.say) if shards else nullcontext():
+    with Bars(quiet=quiet) as bars, by_shards(opened, shards, bars) if shards else nullcontext():
         if slow:
             bars.say(slow)
         if loaded.rounds is not None:

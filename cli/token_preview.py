@@ -9,13 +9,14 @@ import polars as pl
 from rich.text import Text
 
 from cli.cut_rows import cut_rows
-from cli.learnt_counts import REASONS, learnt_counts, number
+from cli.learnt_counts import REASONS, learnt_counts
 from cli.token_text import CLOSE, OPEN, harmless, token_text
 from curate.api.first_rows import condition_reads
 from curate.models.chat.chat import Chat, chat_for, template_for
 from curate.models.chat.template_support import support_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
+from schemas.counted import counted
 from schemas.errors import UserError
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
@@ -249,4 +250,4 @@ def _title(sample: Sample, training: Training) -> str:
     cut = f", cut from {sample.length:,} at max_length" if sample.length > len(sample.tokens) else ""
     counts = sample.column != "prompt" and training.trainer != "reward"
     learnt = f", {sum(sample.learnt):,} learnt" if counts else ""
-    return f"{row}{place}: {number(len(sample.tokens), 'token')}{learnt}{cut}"
+    return f"{row}{place}: {counted(len(sample.tokens), 'token')}{learnt}{cut}"

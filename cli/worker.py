@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from cli.terminal import say
 
 if TYPE_CHECKING:
     from curate.storage.store import Store
+    from schemas.progress import Progress
 
 MOST = 10_000  # shards
 Shards = Annotated[
@@ -78,8 +79,8 @@ def parsed(shard: str) -> tuple[int, int]:
 
 
 @contextmanager
-def by_shards(store: "Store", shards: int, told: Callable[[str], None]) -> Generator[None]:
-    """Let the workers of shards make the calls in the body of a ``with``.
+def by_shards(store: "Store", shards: int, shown: "Progress") -> Generator[None]:
+    """Let the workers of shards make the calls in the body of a ``with``; what is said of them goes to ``shown``.
 
     Raises:
         UserError: Another run has the store's shards; the store's folders are not this user's own.
@@ -87,8 +88,12 @@ def by_shards(store: "Store", shards: int, told: Callable[[str], None]) -> Gener
     from curate.spread.shards import Shards as Runner
     from curate.spread.spread import run_by
     from curate.storage.shards_lock import shards_of
+    from schemas.progress import StageWarning
 
-    with shards_of(store), Runner(store.path, shards, told) as runner, run_by(runner):
+    def warn(line: str) -> None:
+        shown.warn(StageWarning("shards", line))
+
+    with shards_of(store), Runner(store.path, shards, shown.say, warn) as runner, run_by(runner):
         yield
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from curate.models.chat.chat import chat_for
 from curate.models.model_ref import ModelRef
 from curate.storage.stage import Stage
+from schemas.counted import counted
 from schemas.recipe import Recipe
 from schemas.trained_models import with_needed
 from train.examples.context import context_of, prompt_room
@@ -125,7 +126,9 @@ def _not_judged(truths: Unaccepted, planned: PlannedTraining) -> list[str]:
             f"machine was busy, try again, else give the verifier more 'seconds'"
         )
     if truths.without and not truths.problems:
-        found.append(f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth for a verifier to read")
+        has = "has" if truths.without == 1 else "have"
+        of = counted(planned.rows.height, "row")
+        found.append(f"{truths.without:,} of {of} {has} no ground truth for a verifier to read")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from curate.storage.stage import StageWriter
+from schemas.counted import counted
 from train.job import Outcome
 from train.options.best_model import best_line
 from train.options.options import lora_options
@@ -71,7 +72,7 @@ def summary(outcome: Outcome) -> str:
     figure changed, and what was warned of.
     """
     trained = outcome.fates.filter(pl.col("fate") == "trained").height
-    parts = [f"{trained:,} rows, {learnt_line(outcome.learnt)}{outcome.steps:,} steps"]
+    parts = [f"{counted(trained, 'row')}, {learnt_line(outcome.learnt)}{counted(outcome.steps, 'step')}"]
     if outcome.fates.height > trained:
         reasons = outcome.fates.filter(pl.col("fate") != "trained")["fate"].value_counts(sort=True).rows()
         parts += [f"{count:,} left out: {reason}" for reason, count in reasons]
@@ -94,10 +95,12 @@ def collapse_lines(metrics: Mapping[str, Any]) -> list[str]:
 def merged_line(found: Mapping[str, Any]) -> str:
     """Return what ``train.merging.merge_trained`` found of merged weights, in words."""
     if "answers" in found:
-        same = f"the same scores as base + adapter for {found['answers']} answers, within {found['difference']:.1e}"
+        answers = counted(found["answers"], "answer")
+        same = f"the same scores as base + adapter for {answers}, within {found['difference']:.1e}"
     else:
         but = f" but for {found['ties']} near ties" if found["ties"] else ""
-        same = f"the same greedy tokens as base + adapter on {found['prompts']} prompts ({found['tokens']} tokens){but}"
+        tokens = counted(found["tokens"], "token")
+        same = f"the same greedy tokens as base + adapter on {counted(found['prompts'], 'prompt')} ({tokens}){but}"
     return f"whole weights in {found['dtype']}, {same}"
 
 
@@ -105,11 +108,12 @@ def learnt_line(learnt: Mapping[str, int]) -> str:
     """Return what is learnt of the rows as ``957 turns (211 calls), ``, and what ``max_length`` cuts off; or ""."""
     line = ""
     if learnt.get("turns"):
-        calls = f" ({learnt['calls']:,} tool calls)" if learnt.get("calls") else ""
+        calls = f" ({counted(learnt['calls'], 'tool call')})" if learnt.get("calls") else ""
         sequences = f" in {learnt['sequences']:,} sequences" if learnt["sequences"] > 2 * learnt["rows"] else ""
-        line = f"{learnt['turns']:,} turns{calls} to learn{sequences}, "
+        line = f"{counted(learnt['turns'], 'turn')}{calls} to learn{sequences}, "
     if learnt.get("cut_rows"):
-        line += f"{learnt['cut_rows']:,} rows cut at max_length ({learnt['cut_tokens']:,} tokens not learnt), "
+        lost = counted(learnt["cut_tokens"], "token")
+        line += f"{counted(learnt['cut_rows'], 'row')} cut at max_length ({lost} not learnt), "
     return line
 
 

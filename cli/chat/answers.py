@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from cli.chat.columns import Columns, column_width
 from cli.chat.text import safe_text
 from cli.terminal import terminal_text
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from curate.api.chat import ChatSession
@@ -169,8 +170,9 @@ def _why(session: "ChatSession") -> str:
     last = session.last
     if last is None:
         return ""
+    tokens = counted(last.completion_tokens, "token") if last.completion_tokens else "too many tokens"
     said = {
-        "length": f"cut off after {last.completion_tokens or 'too many'} tokens: see --max-tokens",
+        "length": f"cut off after {tokens}: see --max-tokens",
         "stopped": "stopped",
         "content_filter": "cut off by the server's content filter",
     }.get(last.finish_reason or "", "")

@@ -10,7 +10,6 @@ from typing import Any
 from cli.first_recipe.jobs import Job, jobs_of
 from cli.first_recipe.look import MOST_ROWS, Looked, learnt_lines, look, written_path
 from cli.first_recipe.recipe_text import BUILT_IN, Draft, file_name, recipe_name, recipe_text
-from cli.learnt_counts import number
 from cli.options import command_line
 from cli.output_file import output_file
 from cli.shipped_recipes import RECIPES
@@ -20,6 +19,7 @@ from curate.sources.open_source import source_path, stage_name
 from curate.sources.rows.field_map import SEVERAL, check_fields
 from curate.sources.source_summary import most_common, source_summary, source_warnings
 from curate.sources.source_tables import Source
+from schemas.counted import counted
 from schemas.errors import UserError, printable, short_repr
 
 TOOLS_TEMPLATE = "tools.jinja"
@@ -134,9 +134,9 @@ def _nothing_to_learn(source: Source, fields: dict[str, Any] | None) -> str:
     )
     prompt = most_common(source.facts.prompt_keys, "prompt") if fields is None else fields.get("prompt", "KEY")
     return (
-        f"{source.prompts.height:,} prompts, and neither an answer nor a ground truth; found the keys {shown}; name "
-        f"the answer's with --field prompt={prompt} --field completion=KEY (fields: in a recipe), or have a model "
-        f"write answers: 'gristmill init distill'"
+        f"{counted(source.prompts.height, 'prompt')}, and neither an answer nor a ground truth; found the keys "
+        f"{shown}; name the answer's with --field prompt={prompt} --field completion=KEY (fields: in a recipe), or "
+        f"have a model write answers: 'gristmill init distill'"
     )
 
 
@@ -165,7 +165,7 @@ def _draft(looked: Looked, job: Job, wanted: Wanted, fields: dict[str, Any] | No
     if training:
         notes["train"] = "traces are written as <think> ... </think>"
     if looked.refused:
-        notes["prompts"] = f"{looked.refused.total():,} rows can't be read, and are left out"
+        notes["prompts"] = f"{counted(looked.refused.total(), 'row')} can't be read: left out"
     path = source_path(wanted.named, Path())
     name, file = recipe_name(stage_name(path)), file_name(stage_name(path))
     file = file if _can_be(wanted.folder / f"{file}.yaml") else name
@@ -209,13 +209,13 @@ def _write(draft: Draft, wanted: Wanted, *, template: bool) -> Path:
 
 
 def _rows(looked: Looked) -> str:
-    return f"the first {looked.rows:,} rows" if looked.rows == MOST_ROWS else number(looked.rows, "row")
+    return f"the first {looked.rows:,} rows" if looked.rows == MOST_ROWS else counted(looked.rows, "row")
 
 
 def _layouts(looked: Looked) -> list[str]:
     """Return how many rows have which layout, where they have several."""
     counts = looked.source.facts.row_formats.most_common()
-    shown = "; ".join(f"{number(count, 'row')} {'is' if count == 1 else 'are'} {name}" for name, count in counts)
+    shown = "; ".join(f"{counted(count, 'row')} {'is' if count == 1 else 'are'} {name}" for name, count in counts)
     return [f"several layouts: {shown}"] if len(counts) > 1 else []
 
 
@@ -223,12 +223,12 @@ def _unreadable(looked: Looked) -> list[str]:
     """Return the files that can't be read, which the recipe leaves out."""
     lines = [f"left out: {line}" for line in looked.unreadable[:SHOWN]]
     more = len(looked.unreadable) - SHOWN
-    return [*lines, f"{number(more, 'more file')} can't be read"] if more > 0 else lines
+    return [*lines, f"{counted(more, 'more file')} can't be read"] if more > 0 else lines
 
 
 def _refused(looked: Looked) -> list[str]:
     """Return why rows can't be read, the most frequent reasons first."""
     reasons = looked.refused.most_common()
-    lines = [f"{count:,} of {looked.rows:,} rows can't be read: {reason}" for reason, count in reasons[:SHOWN]]
+    lines = [f"{count:,} of {counted(looked.rows, 'row')} can't be read: {reason}" for reason, count in reasons[:SHOWN]]
     more = sum(count for _, count in reasons[SHOWN:])
     return [*lines, f"{more:,} more can't be read"] if more else lines

@@ -14,7 +14,7 @@ import polars as pl
 from cli.cut_rows import cut_rows
 from cli.first_recipe.readable import linked, readable_files
 from cli.first_recipe.recipe_text import Draft, recipe_text
-from cli.learnt_counts import NOUNS, learnt_counts, number
+from cli.learnt_counts import NOUNS, learnt_counts
 from cli.terminal import say
 from cli.token_preview import rows_and_examples
 from curate.api.run import Plan, plan, run
@@ -24,6 +24,7 @@ from curate.sources.open_source import is_remote, source_path
 from curate.sources.read_source import read_source
 from curate.sources.source_tables import Source
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
@@ -161,13 +162,13 @@ def _counts(recipe: Recipe, found: Plan) -> list[str]:
     rows, examples, wrong = rows_and_examples(recipe, found, name, MOST_ROWS)
     noun = NOUNS[rows.kind]
     if examples is None:
-        return [number(rows.frame.height, noun), wrong]
+        return [counted(rows.frame.height, noun), wrong]
     lines = [line.removeprefix("of ") for line in learnt_counts(training, rows.kind, rows.total, examples)]
     context = context_of(found.state.model(training.model, ""))
     lines += cut_rows(training, rows.kind, examples, context)[:1]
     lines += _references(recipe, found) if training.rewards else []
     lines += [f"the training would refuse rows: {wrong}"] if wrong else []
-    return [number(examples.counts["rows"], noun), *lines]
+    return [counted(examples.counts["rows"], noun), *lines]
 
 
 def _references(recipe: Recipe, found: Plan) -> list[str]:

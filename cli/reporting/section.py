@@ -75,11 +75,6 @@ def signed(value: float | None, decimals: int = 3) -> str:
     return ("+" if value > 0 else "−" if value < 0 else "±") + size
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun: ``1 row``, ``2,000 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def seconds(value: float | None) -> str:
     """Return a time for a person: ``4.2 s``, ``3 min``, ``1 h 5 min``."""
     if value is None or not isfinite(value):

@@ -16,6 +16,7 @@ from cli.results.json_values import NESTED, NoNumbers, Writer, json_writer
 from cli.results.on_screen import OnTerminal, show
 from cli.results.text_tables import Result, as_markdown, as_records, as_table
 from cli.terminal import json_text, say, terminal_text
+from schemas.counted import the_first
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,7 +66,8 @@ def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limi
             out.write("\n".join(terminal_text(str(row[-1])) for row in rows))
             return
         if heads in (["Count"], ["Success"]) and len(rows) < 2:  # of a statement that changes something
-            out.write(f"done: {rows[0][0]} rows\n" if heads == ["Count"] and rows else "done\n")
+            noun = "row" if rows and rows[0][0] == 1 else "rows"
+            out.write(f"done: {rows[0][0]} {noun}\n" if heads == ["Count"] and rows else "done\n")
             return
         shown = Result(heads, [str(kind) for kind in kinds], _as_texts(rows[:limit], kinds, str))
         _show_rows(shown, format, out, more=len(rows) > limit)
@@ -94,7 +96,7 @@ def _show_rows(result: Result, format: str, out: TextIO, *, more: bool) -> None:
     note = "" if result.rows else "no rows"
     if more:
         how = "more with --limit (of show: --rows; in the shell: .limit), all with --format jsonl"
-        note = f"... the first {len(result.rows)} rows; {how}"
+        note = f"... {the_first(len(result.rows), 'row')}; {how}"
     show(lambda width: shapes[format](result, width), out, note=note)
 
 

@@ -9,6 +9,7 @@ from cli.rounds.show_rounds import show_rounds
 from cli.tables import console
 from curate.api.run import Plan
 from schemas.check_rounds import rounds_of
+from schemas.counted import counted
 from schemas.errors import printable
 from schemas.recipe import Recipe
 from train.rounds.estimate import later_requests
@@ -40,8 +41,8 @@ def check_rounds(recipe: Recipe, store: "Store | None", rows: int, references: i
         show_rounds(state)
     requests, tokens = later_requests(state, store)
     later = (
-        f"; each later round asks {requests:,} requests of the model just trained (at most {tokens:,} new tokens), and "
-        f"what its steps make of the answers; nothing is asked twice"
+        f"; each later round asks {counted(requests, 'request')} of the model just trained (at most {tokens:,} new "
+        f"tokens), and what its steps make of the answers; nothing is asked twice"
     )
     shown.print(Text(printable(_which(state) + (later if requests else ""))))
     return found

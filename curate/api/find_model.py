@@ -7,7 +7,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN
 from curate.pipeline.run_state import recipe_model
 from curate.storage.store import Store
-from curate.storage.training_records import TrainingRecord, find_trainings, training_records
+from curate.storage.training_records import TrainingRecord, check_trained, find_trainings, training_records
 from schemas.errors import UserError, printable, unknown
 from schemas.recipe import Model, Recipe
 
@@ -23,7 +23,7 @@ def find_model(text: str, store: Store | None = None, recipe: Recipe | None = No
         recipe: The recipe to look for models in.
 
     Raises:
-        UserError: The text names none of these; the message names the nearest.
+        UserError: The text names none of these, and the message names the nearest; or a training that has not been run.
     """
     if recipe is not None and text in recipe.models:
         return recipe_model(recipe, text, recipe.where("models", text))
@@ -32,7 +32,10 @@ def find_model(text: str, store: Store | None = None, recipe: Recipe | None = No
     if found is not None:
         return resolve_model(found.name, Model(model=str(found.stage.folder("model"))))
     folder = Path(text).expanduser()
-    if text in BUILT_IN or folder.is_dir() or text.count("/") == 1:
+    on_disk = text in BUILT_IN or folder.is_dir()
+    if not on_disk:
+        check_trained(store, text, recipe)
+    if on_disk or text.count("/") == 1:
         return resolve_model(text.rstrip("/").rsplit("/", 1)[-1], Model(model=text), Path.cwd())
     names = [*(recipe.models if recipe else ()), *dict.fromkeys(one.name for one in records), *BUILT_IN]
     raise unknown("model, training of the store or folder called", text, names)

@@ -13,6 +13,7 @@ from curate.storage.prompt_origins import source_counts
 from curate.storage.reply_log import costs
 from curate.storage.run_stages import read_dataset, stages_of_run
 from curate.storage.stage import Stage
+from schemas.counted import counted
 from schemas.errors import printable, unknown
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe
@@ -53,7 +54,7 @@ class Datasets(Mapping[str, pl.DataFrame]):
 
     def __repr__(self) -> str:
         """Return each dataset's name and number of rows."""
-        counts = (f"{name!r}: {stage.rows(table):,} rows" for name, (table, stage) in self._stages.items())
+        counts = (f"{name!r}: {counted(stage.rows(table), 'row')}" for name, (table, stage) in self._stages.items())
         return printable(f"Datasets({', '.join(counts)})")
 
     def get(self, key: object, default: Any = None, /) -> Any:
@@ -157,4 +158,4 @@ class RunResult:
     def _title(self) -> str:
         spent = self.costs
         cost = f", ${spent['cost'].sum():.4f}" if spent["cost"].sum() else ""
-        return f"Run {self.run_id}: {int(spent['requests'].sum()):,} requests to models{cost}"
+        return f"Run {self.run_id}: {counted(int(spent['requests'].sum()), 'request')} to models{cost}"

@@ -170,7 +170,9 @@ def _left_out(state: RunState, entry: Dataset, stage: Stage, results: Mapping[st
         steps = [f"{label} kept {kept}" for label, result in results.items() if (kept := _kept(result))]
         said = f" ({', '.join(steps)})" if steps else ""
         limited = "" if state.recipe.limit is None else f" --recipe {state.recipe.run_name}"
-        return f"none of the {total:,} {rows.table} reached it{said}; see why: {WHY}{limited}"
+        one = rows.table.removesuffix("s")
+        none = f"the only {one} has not" if total == 1 else f"none of the {total:,} {rows.table}"
+        return f"{none} reached it{said}; see why: {WHY}{limited}"
     parts = [
         _part_left_out(entry, stage, str(name), part)
         for (name,), part in decisions.group_by("stage", maintain_order=True)

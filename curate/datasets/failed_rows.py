@@ -1,6 +1,7 @@
 """A warning about answers that a verifier fails and that ``best_of_n`` takes, as their prompts have no better one."""
 
 from curate.storage.stage import Stage
+from schemas.counted import counted
 from schemas.errors import printable
 from schemas.recipe import Dataset
 
@@ -15,7 +16,7 @@ def failed_rows(entry: Dataset, stage: Stage | None) -> str:
         return ""
     name = printable(entry.by) if entry.by.isidentifier() else f'"{printable(entry.by)}"'
     return (
-        f"{failed:,} of {len(scores):,} rows {'has' if failed == 1 else 'have'} the score 0 by {printable(entry.by)}: "
-        f"best_of_n takes an answer of every prompt, also where all of them fail; to leave these out, set "
-        f"where: {name} = 1"
+        f"{failed:,} of {counted(len(scores), 'row')} {'has' if failed == 1 else 'have'} the score 0 by "
+        f"{printable(entry.by)}: best_of_n takes an answer of every prompt, also where all of them fail; to leave "
+        f"these out, set where: {name} = 1"
     )

@@ -23,6 +23,7 @@ from curate.export.sinks import parquet
 from curate.export.written import CARD, as_written, check_replaceable, read_record, write_record
 from curate.storage.dataset_rows import dataset_batches, empty_columns
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.errors import UserError, nearest, short_repr
 from schemas.exported import HASH, SIDES, content_hash
 from schemas.json_text import parse
@@ -166,7 +167,7 @@ def _write_rows(store: Store, found: Found, module: ModuleType, about: About, fo
         sink.close()
     about.lost, about.left_out = dict(writing.lost.most_common()), dict(writing.left_out.most_common())
     if not writing.rows:
-        reasons = "; ".join(f"{reason} ({count:,} rows)" for reason, count in about.left_out.items())
+        reasons = "; ".join(f"{reason} ({counted(count, 'row')})" for reason, count in about.left_out.items())
         raise UserError(f"--format {about.format}: can hold no row of {found.name!r}: {reasons}")
     about.splits = {name: writing.rows[name] for name in writing.names.values() if writing.rows[name]}
     pattern = importlib.import_module(f"curate.export.sinks.{module.SINK}").NAMES

@@ -15,6 +15,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.hand_labels import HandLabel
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import Stage, StageWriter
+from schemas.counted import counted
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 from schemas.json_text import dump, read_list
@@ -70,7 +71,8 @@ def unapplied_labels(state: RunState) -> list[StageWarning]:
     prompts = kept_among(state.prompts, state.by_hand.edits)
     found = []
     if prompts:
-        text = f"{len(prompts):,} edits are of prompts, such as {prompts[0]}; only answers are edited"
+        edits = counted(len(prompts), "edit is of a prompt", "edits are of prompts")
+        text = f"{edits}, such as {prompts[0]}; only answers are edited"
         found = [StageWarning(SCORE, text)]
     left = sorted(state.by_hand.labelled - state.labels_applied)
     if not left or state.waits_for:

@@ -1,5 +1,6 @@
 """Describe what a stage is missing, where a budget ended its requests or some failed for now."""
 
+from schemas.counted import counted
 from schemas.ids import fingerprint
 
 
@@ -12,7 +13,9 @@ def missing_note(unasked: int, transient: list[str]) -> str:
     """
     parts = []
     if unasked:
-        parts.append(f"{unasked:,} requests were not made: a budget is used up")
+        parts.append(f"{counted(unasked, 'request was', 'requests were')} not made: a budget is used up")
     if transient:
-        parts.append(f"{len(transient):,} failed requests may succeed when run again ({fingerprint(transient)[:6]})")
+        parts.append(
+            f"{counted(len(transient), 'failed request')} may succeed when run again ({fingerprint(transient)[:6]})"
+        )
     return ", ".join(parts)

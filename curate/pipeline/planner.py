@@ -12,6 +12,7 @@ from curate.storage.prompt_origins import source_counts
 from curate.storage.reply_log import ReplyLog
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
 from schemas.rows import DATASET_TABLES
@@ -85,7 +86,9 @@ class Plan:
             for stage in self.stages
         ]
         lines += [printable(f"warning: {warning}") for warning in self.warnings]
-        return "\n".join([f"Plan: {self.prompts:,} prompts, {self.requests:,} requests left to make", *lines])
+        return "\n".join(
+            [f"Plan: {counted(self.prompts, 'prompt')}, {counted(self.requests, 'request')} left to make", *lines]
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Each part is read and written by itself. Then the parts that share prompts are r
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice
 from pathlib import Path
 
@@ -16,6 +16,8 @@ import polars as pl
 from curate.sources.convert_rows import Problems
 from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Reading
+from curate.sources.files.same_file import check_mark, mark_of
+from curate.sources.files.spans import Span
 from curate.sources.open_source import Opened
 from curate.sources.read_source import SourceOptions, opened_source
 from curate.sources.source_parts import (
@@ -46,6 +48,7 @@ class PartTask:
         folder: The folder for their files.
         label: The stage's label.
         durable: Whether the files are to be there after a power cut.
+        marks: The marks of their files where the run is (``curate.sources.files.same_file``).
     """
 
     parts: list[PartSpans]
@@ -53,6 +56,7 @@ class PartTask:
     folder: str
     label: str
     durable: bool = False
+    marks: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -108,7 +112,14 @@ def write_parts(writer: StageWriter, source: SourceOptions, label: str, progress
 
 
 def make_parts(task: PartTask) -> list[PartMade]:
-    """Read parts of a source in files, and write their tables."""
+    """Read parts of a source in files, and write their tables.
+
+    Raises:
+        UserError: A file is not the one that the run found; a row cannot be read.
+        OSError: There is no such file here.
+    """
+    for span, mark in zip(_marked(task.parts), task.marks, strict=False):
+        check_mark(span, mark)
     parts = enumerate(read_spans(task.parts), task.place)
     made = [_written(part, place, Path(task.folder), task.label) for place, part in parts]
     if task.durable:
@@ -119,9 +130,17 @@ def make_parts(task: PartTask) -> list[PartMade]:
 def _in_files(parts: list[PartSpans], folder: Path, label: str, durable: bool) -> Generator[PartMade]:
     groups = read_together(parts)
     places = accumulate(map(len, groups), initial=0)
-    tasks = (PartTask(group, place, str(folder), label, durable) for group, place in zip(groups, places, strict=False))
+    tasks = (
+        PartTask(group, place, str(folder), label, durable, [mark_of(span) for span in _marked(group)])
+        for group, place in zip(groups, places, strict=False)
+    )
     with closing(spread(make_parts, tasks, folder)) as made:
         yield from chain.from_iterable(made)
+
+
+def _marked(parts: list[PartSpans]) -> list[Span]:
+    """Return the spans whose marks are compared: several parts that are read together are of one file."""
+    return parts[0].spans
 
 
 def _in_stream(source: SourceOptions, opened: Opened, folder: Path, label: str) -> Generator[PartMade]:

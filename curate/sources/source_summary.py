@@ -8,6 +8,7 @@ from curate.sources.facts import Facts, ScoreFacts
 from curate.sources.rows import layout_names
 from curate.sources.rows.row_keys import normal
 from curate.sources.template_leftovers import Leftovers, search_for
+from schemas.counted import counted
 from schemas.errors import printable
 from schemas.messages import short_repr
 
@@ -22,10 +23,10 @@ def source_summary(facts: Facts) -> str:
     if facts.scores:
         parts.append(f"scores: {_named(score_ranges(facts.scores))}")
     if facts.traces:
-        parts.append(f"{_number(facts.traces, 'reasoning trace')} kept apart")
+        parts.append(f"{counted(facts.traces, 'reasoning trace')} kept apart")
     if facts.cut:
         lose, their = ("conversation loses", "its") if facts.cut == 1 else ("conversations lose", "their")
-        turns = _number(facts.cut_turns, "turn")
+        turns = counted(facts.cut_turns, "turn")
         parts.append(f"{facts.cut:,} {lose} {turns} at {their} end, unanswered or empty")
     found = (
         ("ground_truth", facts.truths, "row"),
@@ -41,7 +42,7 @@ def source_summary(facts: Facts) -> str:
     placeholders = sum(one.placeholder_texts for one in leftovers)
     for what, count in (("control tokens", tokens), ("placeholders", placeholders)):
         if count:
-            parts.append(f"{what} in {_number(count, 'text')}")
+            parts.append(f"{what} in {counted(count, 'text')}")
     return "; ".join(parts)
 
 
@@ -127,15 +128,15 @@ def prompt_field(key: str, fields: dict | None) -> str:
 
 
 def _counts(facts: Facts) -> list[str]:
-    parts = [_number(facts.prompts, "prompt")]
+    parts = [counted(facts.prompts, "prompt")]
     if facts.completions:
-        parts.append(_number(facts.completions, "recorded completion"))
+        parts.append(counted(facts.completions, "recorded completion"))
     return parts
 
 
 def _decided(facts: Facts) -> list[str]:
     counts = ((facts.repeats, "repeat joined", "repeats joined"), (facts.refused, "row refused", "rows refused"))
-    return [_number(count, one, several) for count, one, several in counts if count]
+    return [counted(count, one, several) for count, one, several in counts if count]
 
 
 def score_ranges(scores: dict[str, ScoreFacts]) -> list[str]:
@@ -156,14 +157,10 @@ def _range(score: ScoreFacts) -> str:
 
 
 def _keys(counts: Counter[str], what: str = "row") -> str:
-    return _named([f"{printable(short_repr(key))} ({_number(n, what)})" for key, n in counts.most_common()])
+    return _named([f"{printable(short_repr(key))} ({counted(n, what)})" for key, n in counts.most_common()])
 
 
 def _named(parts: list[str]) -> str:
     """Return parts joined by commas; of more than ``NAMED`` the first, and how many more there are."""
     more = len(parts) - NAMED
     return ", ".join(parts[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _number(count: int, noun: str, plural: str | None = None) -> str:
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -69,14 +69,22 @@ class Shards:
         store: The store's folder. The caller sees to it that only one process at a time has it for shards.
         shards: How many shards there are.
         say: Shows a line.
+        warn: Shows what a person must see: that shards are waited for since ``SILENT`` seconds, or one has failed; by
+            default as ``say`` does.
     """
 
     elsewhere = True
     models = None  # a model that is in this process stays in it
 
-    def __init__(self, store: Path, shards: int, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        store: Path,
+        shards: int,
+        say: Callable[[str], None] = lambda line: None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
         self.ahead = AHEAD * shards
-        self._store, self._say = store, say
+        self._store, self._say, self._warn = store, say, warn or say
         self._folder = shards_folder(store)
         here = os.fsencode(os.getcwd()).decode(errors="replace")
         self._sign = RunSign(secrets.token_hex(8), shards, versions_here(), folder=here)
@@ -84,7 +92,8 @@ class Shards:
         self._posted: dict[int, _Posted] = {}
         self._lock = threading.Lock()  # of what is posted
         self._seen: dict[int, _Seen] = {}
-        self._asked: set[int] = set()  # shards that were asked for, and have not come
+        self._asked: dict[int, float] = {}  # shards that were asked for, and have not come, and since when
+        self._warned: set[int] = set()  # those of them that a warning was of
         self._told = 0.0
         self._ended = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
@@ -194,7 +203,7 @@ class Shards:
                 failure = look(self._path(number, FAILED), ShardFailure)
                 if failure is None:
                     return place
-                self._say(f"shard {self._name(shard)} failed, so it is done here: {printable(failure.reason)}")
+                self._warn(f"shard {self._name(shard)} failed, so it is done here: {printable(failure.reason)}")
             self._take(number)
             self._came(shard)
             posted.answer.set_result(answer)
@@ -206,7 +215,7 @@ class Shards:
         if now - self._told < TOLD:
             return
         self._told = now
-        late = []
+        late, lost = [], []
         for shard, numbers in self._by_shard().items():
             posted = self._posted.get(numbers[0])
             if posted is None or now - posted.since < PATIENCE:
@@ -217,14 +226,19 @@ class Shards:
                 self._tell_of(shard, sign, now)
             elif shard not in self._asked:
                 late.append(shard)
+            elif now - self._asked[shard] > SILENT and shard not in self._warned:
+                lost.append(shard)
+        self._asked.update(dict.fromkeys(late, now))
+        self._warned.update(lost)
         if late:
-            self._asked.update(late)
-            self._say(self._wanted(late))
+            self._say(self._wanted(late, "yet"))
+        if lost:
+            self._warn(self._wanted(lost, f"in {SILENT:.0f} s"))
 
     def _came(self, shard: int) -> None:
         """Say that a shard has come that was asked for."""
-        if shard in self._asked:
-            self._asked.remove(shard)
+        if self._asked.pop(shard, None) is not None:
+            self._warned.discard(shard)
             sign = self._sign_of(shard)
             self._say(f"shard {self._name(shard)} has come{f': {_place(sign)}' if sign else ''}")
 
@@ -243,16 +257,16 @@ class Shards:
         elif now - seen.at > SILENT and not seen.missed:
             self._seen[shard] = seen._replace(missed=True)
             again = f"start it again: {self._command(name)}"
-            self._say(f"waiting for shard {name}, without a sign for {SILENT:.0f} s ({_place(sign)}); {again}")
+            self._warn(f"waiting for shard {name}, without a sign for {SILENT:.0f} s ({_place(sign)}); {again}")
 
-    def _wanted(self, late: list[int]) -> str:
+    def _wanted(self, late: list[int], when: str) -> str:
         if len(late) == 1:
             name = self._name(late[0])
-            return f"waiting for shard {name}, which has not come yet; start it: {self._command(name)}"
+            return f"waiting for shard {name}, which has not come {when}; start it: {self._command(name)}"
         names = ", ".join(self._name(shard) for shard in late[:SHOWN])
         more = f" and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
         each = self._command(f"I/{self._sign.shards}")
-        return f"waiting for the shards {names}{more}, which have not come yet; start each: {each}"
+        return f"waiting for the shards {names}{more}, which have not come {when}; start each: {each}"
 
     def _name(self, shard: int) -> str:
         return f"{shard}/{self._sign.shards}"

@@ -24,6 +24,7 @@ from curate.storage.reply_log import REPLIES, SAVE, ReplyLog
 from curate.storage.salvage import salvage_replies
 from curate.storage.sql_views import CONFIG, NAME, publish
 from curate.storage.store import Store
+from schemas.counted import counted
 
 CACHES = ("embeddings", "sketches")
 NOT_READ = "bring back a copy, or move it away to start anew: its replies are then asked again"
@@ -96,7 +97,7 @@ def _stages(store: Store, runs: list[RunInfo]) -> Iterator[Finding]:
         for damage in table_damage(folder, manifest["tables"]):
             table = damage.path.name.rsplit("-", 1)[0]
             held = manifest["tables"].get(table)
-            rows = f"{held['rows']:,} rows of {table}" if held else table
+            rows = f"{counted(held['rows'], 'row')} of {table}" if held else table
             yield Finding(damage, _lost(folder, [rows], runs), folder)
 
 
@@ -129,7 +130,7 @@ def _replies(store: Store) -> Iterator[Finding]:
         yield Finding(damage, "some of the models' replies, which are asked for again", None)
         return
     if said != "ok" or broken:
-        problem = said if said != "ok" else f"{broken:,} replies can't be read"
+        problem = said if said != "ok" else f"{counted(broken, 'reply', 'replies')} can't be read"
         yield Finding(Damaged(file, problem, SAVE), "some of the models' replies, which are asked for again", None)
 
 
@@ -151,7 +152,10 @@ def _save_replies(store: Store, finding: Finding) -> Finding:
         return finding
     finally:
         new.unlink(missing_ok=True)
-    return replace(finding, repaired=f"{replies:,} replies and {accounts:,} costs are kept; set aside: {aside}")
+    return replace(
+        finding,
+        repaired=f"{counted(replies, 'reply', 'replies')} and {counted(accounts, 'cost')} are kept; set aside: {aside}",
+    )
 
 
 def _caches(store: Store) -> Iterator[Finding]:

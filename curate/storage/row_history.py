@@ -10,6 +10,7 @@ from curate.storage.earlier_rows import last_run_with, what_became_of
 from curate.storage.find_row import MADE_OF, find_row, made_of
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.errors import UserError
 
 NAMED_ROW = re.compile(r"\b[pc]_[0-9a-f]{20}\b")
@@ -102,7 +103,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
         [prompt_id],
     )
     history.add(
-        "1 completion" if len(candidates) == 1 else f"{len(candidates)} completions",
+        counted(len(candidates), "completion"),
         [f"{c['completion_id']}  {c['scores'] or 'no score'}  {short(c['response'], 70)}" for c in candidates],
     )
     _add_datasets(con, history, "prompt_id = ?", [prompt_id])
@@ -114,12 +115,13 @@ def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> R
     history = RowHistory(f"completion {completion_id}")
     row = _rows(con, "SELECT * FROM completions WHERE completion_id = ?", [completion_id])[0]
     answered = f" (answered by {row['answered_by']})" if row["answered_by"] else ""
+    tokens = counted(row["completion_tokens"], "token") if row["completion_tokens"] else "? tokens"
     history.add(
         "response",
         [
             _response(row),
             f"model {row['model']}{answered}, sample {row['sample_index']}, "
-            f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens",
+            f"finish_reason {row['finish_reason']}, {tokens}",
         ],
     )
     if row["parent_id"]:

@@ -16,6 +16,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from curate.storage.training_records import CURVES, TrainingRecord, find_trainings, training_records
 from curate.storage.training_values import bad_rows, row_figures, trained_rollouts, weighed_rollouts
+from schemas.counted import counted, the_first
 from schemas.errors import UserError
 
 TURNED = "that of a bad answer turned round"
@@ -61,9 +62,11 @@ def _history(
     settings, metrics = json.loads(row["settings"]), json.loads(row["metrics"])
     titles = {one.id: one.title for one in every}
     dataset = f"{row['dataset']}, of the recipe {record.recipes[0]}" if record.recipes else row["dataset"]
-    limit = f", with the first {settings['limit']:,} rows of each source" if settings.get("limit") else ""
+    limit = f", with {the_first(settings['limit'], 'row')} of each source" if settings.get("limit") else ""
     history = RowHistory(f"training {record.title} ({record.id})")
-    history.add("finished", [f"{record.finished} UTC, after {row['steps']:,} steps in {row['seconds']:,.0f} s{limit}"])
+    history.add(
+        "finished", [f"{record.finished} UTC, after {counted(row['steps'], 'step')} in {row['seconds']:,.0f} s{limit}"]
+    )
     history.add("other trainings of this name", [_line(one) for one in others[:SHOWN]] + _more(len(others)))
     history.add("started from", _chain(row["model"], row["base"], titles))
     history.add("reference model", [metrics["reference"]] if metrics.get("reference") else [])
@@ -133,7 +136,7 @@ def _fates(stage: Stage) -> list[str]:
     counts = rows["fate"].value_counts(sort=True).sort("count", "fate", descending=True)
     trained = sum(count for fate, count in counts.iter_rows() if fate == "trained")
     left = [f"{count:,} left out: {short(fate, 200)}" for fate, count in counts.iter_rows() if fate != "trained"]
-    return [f"{trained:,} rows trained{_cut(rows)}", *left]
+    return [f"{counted(trained, 'row')} trained{_cut(rows)}", *left]
 
 
 def _cut(rows: pl.DataFrame) -> str:
@@ -141,7 +144,8 @@ def _cut(rows: pl.DataFrame) -> str:
     if "cut_tokens" not in rows.columns:  # of a training of an earlier version
         return ""
     lost = rows.filter((pl.col("fate") == "trained") & (pl.col("cut_tokens") > 0))["cut_tokens"]
-    return f", {len(lost):,} of them cut at max_length ({lost.sum():,} tokens not learnt)" if len(lost) else ""
+    tokens = counted(int(lost.sum()), "token")
+    return f", {len(lost):,} of them cut at max_length ({tokens} not learnt)" if len(lost) else ""
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:
@@ -222,7 +226,7 @@ def _rewards(stage: Stage) -> list[str]:
     for name in rollouts["reward"].unique(maintain_order=True):
         first, last = (_number(part.filter(pl.col("reward") == name)["value"].mean()) for part in (early, late))
         failed = rollouts.filter((pl.col("reward") == name) & pl.col("value").is_null()).height
-        nulls = f", {failed:,} answers without a value" if failed else ""
+        nulls = f", {counted(failed, 'answer')} without a value" if failed else ""
         lines.append(f"{name} {first} -> {last} (means of the first and last {some} of {len(steps)} steps){nulls}")
     return lines
 
@@ -251,7 +255,7 @@ def _evaluations(con: duckdb.DuckDBPyConnection, training_id: str) -> list[str]:
         [training_id],
     ).fetchall()
     return [
-        f"{id}: {scorer} {_number(mean)} on {prompts:,} prompts of {split!r}, as {model}"
+        f"{id}: {scorer} {_number(mean)} on {counted(prompts, 'prompt')} of {split!r}, as {model}"
         for id, model, split, scorer, prompts, mean in rows
     ]
 

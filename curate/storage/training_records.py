@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage
 from curate.storage.store import Store
-from schemas.errors import unknown
+from schemas.errors import UserError, printable, unknown
+from schemas.recipe import Recipe
 
 CURVES = "curves.svg"  # in the stage of a training: the picture of its curves
 ID = re.compile(r"[0-9a-f]{2,12}")  # of a training, or the start of one; a row's id has "_" in the second place
@@ -90,6 +91,28 @@ def find_trainings(records: list[TrainingRecord], text: str) -> list[TrainingRec
 def no_training(records: list[TrainingRecord], text: str, where: str = "") -> Exception:
     """Return the error for a text that names no training; it says the nearest."""
     return unknown("training in this store called", text, dict.fromkeys(one.title for one in records), where)
+
+
+def check_trained(store: Store | None, text: str, recipe: Recipe | None = None) -> None:
+    """Raise ``UserError`` where a text names a training that a recipe has, as the caller found none that is finished.
+
+    Args:
+        store: The store; the recipes of its runs are looked at, the last first.
+        text: A name, or a recipe and a name (``round1/sft``).
+        recipe: A recipe to look at before.
+    """
+    found = [(recipe.name, recipe.argument, list(recipe.train))] if recipe is not None else []
+    for run in reversed(store.runs()) if store is not None else ():
+        trainings = (run.get("resolved") or {}).get("train")
+        held = list(trainings) if isinstance(trainings, dict) else []
+        found.append((run.get("limit_of") or run["recipe"], "RECIPE", held))
+    for owner, argument, names in found:
+        name = next((one for one in names if text in (one, f"{owner}/{one}")), None)
+        if name is not None:
+            raise UserError(
+                f"{name}: is a training of the recipe {printable(owner)!r}, and has not been run to its end "
+                f"here; run it: gristmill train {argument} {name}"
+            )
 
 
 def built_on(store: Store, recipe: str, records: list[TrainingRecord]) -> set[str]:

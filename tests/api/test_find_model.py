@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from curate.api.find_model import find_model, which_training
+from curate.storage.records import RunInfo
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
@@ -68,3 +69,25 @@ def test_a_folder_and_a_hub_id(tmp_path):
 def test_a_name_that_is_none_names_the_nearest(tmp_path):
     with pytest.raises(UserError, match="'sff'; did you mean 'sft'"):
         find_model("sff", store_with_trainings(tmp_path))
+
+
+def test_a_training_that_has_not_been_run_is_named(tmp_path):
+    store = store_with_trainings(tmp_path)
+    run = RunInfo(run_id="2026-11-30", recipe="math.limit5", command="run", status="finished", stages=[])
+    store.save_run({**run, "limit_of": "math", "resolved": {"train": {"grpo": {}, "sft": {}}}})
+    for text in ("grpo", "math/grpo", "math/sft"):
+        name = text.split("/")[-1]
+        with pytest.raises(UserError, match=rf"^{name}: is a training of the recipe 'math', .* train RECIPE {name}$"):
+            find_model(text, store)
+    assert "aa2222222222" in find_model("sft", store).location
+    assert find_model("math/other", store).location == "math/other"  # of the hub
+
+
+def test_a_training_of_the_recipe_itself_is_named(tmp_path):
+    (tmp_path / "r.yaml").write_text(
+        "name: r\nmodels: {student: smollm2-135m}\nprompts: [{source: a.jsonl}]\ndatasets: {all: {type: sft}}\n"
+        "train: {one: {trainer: sft, dataset: all, model: student}}\n"
+    )
+    recipe = load_recipe(tmp_path / "r.yaml")
+    with pytest.raises(UserError, match="one: is a training of the recipe 'r', .*gristmill train .*/r.yaml one$"):
+        find_model("one", None, recipe)

@@ -111,7 +111,7 @@ def test_json_is_a_line_an_answer(talk):
 
 def test_why_an_answer_is_not_whole_is_said(talk):
     done, _ = talk("a\nb\n", streamed("x", finish="length"), streamed("", finish="content_filter"))
-    assert "(cut off after 1 tokens: see --max-tokens)" in done.err
+    assert "(cut off after 1 token: see --max-tokens)" in done.err
     assert "(cut off by the server's content filter; the turn is not kept)" in done.err
     called = Response([event({"tool_calls": [{"function": {"name": "find\x1b"}}]}), event({}, "tool_calls"), DONE])
     done, _ = talk("a\n", called)

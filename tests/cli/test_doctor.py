@@ -41,12 +41,12 @@ def test_damage_is_one_line_where_it_is_needed_only(damaged):
 
 def test_the_doctor_says_what_is_lost_and_repairs(damaged):
     found = call(damaged, "doctor")
-    assert found.code == 1 and f"lost: 1 rows of scores of {LABEL}-1a, used by a" in found.out
+    assert found.code == 1 and f"lost: 1 row of scores of {LABEL}-1a, used by a" in found.out
     assert "1 damaged part; 'gristmill doctor --repair'" in found.err
     repaired = call(damaged, "doctor", "--repair")
-    assert repaired.code == 0 and "set aside: " in repaired.out and "repaired: 1 stages and 1 runs" in repaired.out
+    assert repaired.code == 0 and "set aside: " in repaired.out and "repaired: 1 stage and 1 run" in repaired.out
     again = call(damaged, "doctor")
-    assert again.code == 0 and "no damage: 1 stages and 1 runs are whole" in again.out
+    assert again.code == 0 and "no damage: 1 stage and 1 run are whole" in again.out
     assert '"n": 0' in call(damaged, "sql", "SELECT count(*) AS n FROM scores", "--format", "json").out
 
 

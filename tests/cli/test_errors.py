@@ -378,8 +378,10 @@ def test_a_folder_that_is_no_store(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["rnu"], ["rnu", "run"]),
-        (["run"], ["RECIPE"]),
+        (["rnu"], ["gristmill: no such command 'rnu'; did you mean 'run'?"]),
+        (["run"], ["gristmill run: missing argument RECIPE; see 'gristmill run --help'"]),
+        (["run", "r.yaml", "--limit"], ["gristmill run: option '--limit' requires", "; see 'gristmill run --help'"]),
+        (["--nosuch"], ["gristmill: no such option: --nosuch; see 'gristmill --help'"]),
         (["run", "r.yaml", "--stroe", "x"], ["--stroe", "--store"]),
         (["run", "r.yaml", "more"], ["more"]),
         (["run", "r.yml"], ["r.yml: no such recipe", "did you mean 'r.yaml'?"]),

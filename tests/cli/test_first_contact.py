@@ -13,7 +13,7 @@ from cli.main import app
 from cli.program import COMMANDS, TOPICS, with_program
 from cli.shipped_recipes import TOPICS as RECIPE_TOPICS
 from cli.shipped_recipes import recipe_names
-from tests.command import ROOT, call, process
+from tests.command import ROOT, call, mistake, process
 
 ROW = '{"prompt": "Q?", "completions": ["a", "bb"]}\n'
 RECIPE = """\
@@ -54,6 +54,19 @@ def test_init_alone_lists_jobs_and_recipes(tmp_path, words):
     assert sorted(named) == recipe_names() and len(named) == len(set(named))
     assert all(f"{topic}:" in done.out.splitlines() for topic in RECIPE_TOPICS)
     assert "next: gristmill init NAME" in done.out
+
+
+def test_init_copies_a_recipe_that_a_folder_is_named_like(tmp_path):
+    first, again = (call(tmp_path, "init", "sums", "--folder", "sums") for _ in range(2))
+    assert (again.code, again.out) == (0, first.out) and (tmp_path / "sums" / "sums.yaml").is_file()
+    beside = call(tmp_path, "init", "sums").out.splitlines()
+    assert "sums, which is here too, was not read: gristmill init train sums is for data" in beside
+    (tmp_path / "mine").mkdir()
+    assert "meant is 'gristmill init train mine'" in mistake(call(tmp_path, "init", "mine"))
+
+
+def test_init_list_names_the_option(tmp_path):
+    assert mistake(call(tmp_path, "init", "list")).endswith("meant is 'gristmill init --list'")
 
 
 # Completion -----------------------------------------------------------------------------------------------------------

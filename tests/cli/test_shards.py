@@ -15,7 +15,8 @@ from tests.command import ROOT
 pytestmark = pytest.mark.slow  # many processes
 
 # The run has small parts; its calls say where each is, so that workers need not know. A worker that is to be killed is
-# just before it gives its n-th answer, one with little room writes no file of more bytes.
+# just before it gives its n-th answer, one with little room writes no file of more bytes, one with a copy of the rows
+# sees that in their place.
 START = """
 import os, resource, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,6 +39,11 @@ def kill(event, arguments):
 
 if left:
     sys.addaudithook(kill)
+copy = os.environ.get("COPY")
+if copy:
+    from pathlib import Path
+    opened = Path.open
+    Path.open = lambda self, *given, **more: opened(Path(copy) if self.name == "rows.jsonl" else self, *given, **more)
 from cli.main import main
 main()
 """
@@ -74,8 +80,8 @@ def with_recipe(place: Path) -> Path:
     return place
 
 
-def start(place: Path, *arguments: str, room: int = 0, killed_at: int = 0) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+def start(place: Path, *arguments: str, room: int = 0, killed_at: int = 0, copy: str = "") -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COPY": copy}
     environment |= {"ROOM": str(room), "KILLED_AT": str(killed_at)}
     command = [sys.executable, "-c", START, *arguments]
     return subprocess.Popen(
@@ -130,6 +136,18 @@ def test_a_worker_in_another_folder_reads_the_files_of_the_run(place, undisturbe
     one = worker(elsewhere, "0/1", store=str(place / "spread"))
     code, errors = end(run(place, "spread", "--shards", "1"))
     assert code == 0 and "failed" not in errors and calls(one) >= 2 * PARTS
+    check_same(place, undisturbed)
+
+
+def test_a_copy_of_the_rows_on_another_machine_is_not_read(place, undisturbed):
+    """It has the same size; the run reads what the worker can't, and says so under --quiet, too."""
+    copy = place / "copy.jsonl"
+    copy.write_text((place / "rows.jsonl").read_text().replace("Thing", "OTHER"))
+    one = start(place, "worker", "spread", "--shard", "0/1", "--wait", "30", copy=str(copy))
+    code, errors = end(run(place, "spread", "--shards", "1", "--quiet"))
+    assert code == 0 and errors.count("warning: shards: shard 0/1 failed, so it is done here: UserError: ") == PARTS
+    assert errors.count("rows.jsonl: on") == errors.count("it is not the file that the run found") == PARTS
+    assert calls(one) == PARTS  # to score
     check_same(place, undisturbed)
 
 

@@ -185,7 +185,7 @@ def test_steps_above_that_leave_no_candidate_are_where_to_look(tmp_path):
     rows = [recorded("q", ("a", 1.0))]
     (only,) = warned(tmp_path, rows, "sft: {type: sft}", 'completions:\n  - filter: {all: "true"}\n')
     assert only == (
-        "datasets.sft: 0 rows: none of the 1 completions reached it (completions.filter kept 0 of 1); see why: "
+        "datasets.sft: 0 rows: the only completion has not reached it (completions.filter kept 0 of 1); see why: "
         'gristmill sql "SELECT stage, reason, count(*) FROM decisions WHERE NOT kept GROUP BY ALL"'
     )
 

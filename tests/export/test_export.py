@@ -143,9 +143,9 @@ def test_names_that_do_not_exist_are_mistakes(tmp_path):
 def test_losses_are_said_with_their_counts(tmp_path):
     of_kind(tmp_path / "kept", "sft")
     done = export(tmp_path, "out", "--format", "openai")
-    assert "1 of 4 rows lose reasoning traces" in done.err and "all rows are without row_id" in done.err
+    assert "1 of 4 rows loses reasoning traces" in done.err and "all rows are without row_id" in done.err
     card = (tmp_path / "out/README.md").read_text()
-    assert "1 rows are without reasoning traces" in card
+    assert "1 row is without reasoning traces" in card
 
 
 def test_a_dataset_of_which_no_row_fits_is_refused(tmp_path):

@@ -13,6 +13,8 @@ from curate.pipeline.source_parts import PartTask, make_parts, write_parts
 from curate.sources import source_parts as reading
 from curate.sources.convert_rows import Options
 from curate.sources.files import compressed, json_files, spans
+from curate.sources.files.raw_row import Reading
+from curate.sources.files.source_files import find_files
 from curate.sources.read_source import SourceOptions, read_source
 from curate.sources.source_summary import source_summary
 from curate.spread import worker_processes
@@ -99,6 +101,20 @@ def test_every_format_can_be_read_in_parts(tiny, tmp_path, ending):
     found = in_parts(tmp_path, path)
     assert found[2] > 1
     assert_same(found, at_once(path))
+
+
+def test_a_small_file_of_many_rows_is_cut(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(spans, "SMALL", 10_000)
+    monkeypatch.setattr(spans, "MOST_SMALL", 9)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write(folder / "few.jsonl", [{"prompt": f"q{n}"} for n in range(9)])
+    many = write(folder / "many.jsonl", [{"prompt": f"r{n}"} for n in range(10)])
+    (folder / "packed.jsonl.gz").write_bytes(gzip.compress(many.read_bytes()))
+    found = spans.spans_of(find_files(folder, Reading())) or []
+    kinds = {(one.file, one.kind) for one in found}
+    assert kinds == {("few.jsonl", "whole"), ("many.jsonl", "lines"), ("packed.jsonl.gz", "whole")} and len(found) > 3
+    assert_same(in_parts(tmp_path, folder), at_once(folder))
 
 
 def test_a_folder_of_files_is_read_in_parts(tiny, tmp_path):

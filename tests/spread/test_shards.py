@@ -130,6 +130,20 @@ def test_a_shard_that_has_not_come_is_asked_for(store, kept, monkeypatch):
     assert wanted == f"waiting for the shards 0/2, 1/2, which have not come yet; start each: {each}"
 
 
+def test_a_long_wait_for_a_shard_is_a_warning(store, kept, monkeypatch):
+    for name in ("PATIENCE", "TOLD", "SILENT"):
+        monkeypatch.setattr(shards_module, name, 0.0)
+    warned: Queue[str] = Queue()
+    with ExitStack() as workers, Shards(store, 1, warn=warned.put) as runner:
+        thread = threading.Thread(target=lambda: list(spread(doubled, TASKS, kept, runner)))
+        thread.start()
+        wanted = warned.get()
+        workers.enter_context(in_threads(store, 1))
+        thread.join()
+    each = f"gristmill worker {store} --shard 0/1"
+    assert wanted == f"waiting for shard 0/1, which has not come in 0 s; start it: {each}"
+
+
 def test_no_clock_is_looked_at(store, kept):
     """Every file of the store is, all the time, of another day between 1970 and 2100."""
     ended, days = threading.Event(), random.Random(1)

@@ -41,7 +41,7 @@ def test_a_broken_page_costs_its_own_replies_alone(store, log_file, first):
     (done,) = repair(store, findings)
     replies = kept(store)
     assert 1900 <= len(replies) < 2000 or "2,000 replies" in done.repaired  # the pages may be an index's
-    assert f"{len(replies):,} replies and 1 costs are kept" in done.repaired
+    assert f"{len(replies):,} replies and 1 cost are kept" in done.repaired
     assert all(reply.text.startswith(f"answer {int(name, 16)} ") for name, reply in replies.items())
     assert examine(store) == [] and costs(store)[0]["requests"] == 2000
     assert (store.path / "damaged" / log_file.name).read_bytes()[:16] == held[:16]

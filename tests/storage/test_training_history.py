@@ -102,7 +102,7 @@ def test_a_training_of_an_earlier_version_has_no_such_columns(store):
     file = stage.path / "training_rows-0000.parquet"
     pl.read_parquet(file).drop("cut_tokens").write_parquet(file)
     title, told = parts(store, "sft")
-    assert told["dataset"][1] == "1 rows trained" and "size, memory and pace" not in told
+    assert told["dataset"][1] == "1 row trained" and "size, memory and pace" not in told
     with connect(store) as con:
         assert con.execute("SELECT row_id, fate, cut_tokens FROM training_rows").fetchall() == [
             ("r_1", "trained", None)
@@ -113,7 +113,7 @@ def test_online_rl_shows_its_rewards_and_answers(store):
     told = [("r_1", step, sample, "right", float(step > 5)) for step in range(1, 11) for sample in (0, 1)]
     trained(store, "r", "grpo", "rl", rollouts=[*told, ("r_1", 10, 2, "right", None)])
     _, shown = parts(store, "grpo")
-    assert shown["rewards"] == ["right 0 -> 1 (means of the first and last 1 of 10 steps), 1 answers without a value"]
+    assert shown["rewards"] == ["right 0 -> 1 (means of the first and last 1 of 10 steps), 1 answer without a value"]
     assert shown["answers at the end"][0] == "r_1  right 1  so" and len(shown["answers at the end"]) == 3
 
 

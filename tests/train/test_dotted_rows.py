@@ -64,7 +64,7 @@ def test_marks_that_the_trainer_does_not_know_are_counted(tmp_path, tiny):
     left, _, said = made(tmp_path, tiny, rows, "sft")
     assert left.train["row_id"].to_list() == ["r_0", "r_2"] and left.dropped["row_id"].to_list() == ["r_1"]
     assert said == [
-        "train t: 1 rows have turns that are marked as not to be learnt; trl.experimental.orpo does not know the mark"
+        "train t: 1 row has turns that are marked as not to be learnt; trl.experimental.orpo does not know the mark"
     ]
 
 

@@ -120,7 +120,7 @@ def test_an_answer_of_an_evaluation_is_beside_the_others(client):
 
 def test_before_and_after_are_side_by_side(client):
     page = client.get("/answers").text
-    assert "<del>" in page and "<ins>" in page and "1 prompts gained" in text(client.get("/answers"))
+    assert "<del>" in page and "<ins>" in page and "1 prompt gained" in text(client.get("/answers"))
     assert client.get("/answers?before=nobody").status_code == 400
     assert "No prompt was answered" in text(client.get("/answers?q=zzz"))
     assert client.get("/answers?split=x&scorer=y&page=zz&order=worse").status_code == 200

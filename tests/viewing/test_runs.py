@@ -36,7 +36,7 @@ def test_a_run_that_goes_on_shows_what_it_has_made_so_far(store):
         running(store, "20261130-000001-000-tiny", *stages[:3])
         part = client.get("/runs/20261130-000001-000-tiny", headers={"HX-Request": "true"})
         assert "<html" not in part.text and "3 stages made or reused" in text(part)
-        assert "1 replies" in text(part) and "20 tokens written, 10 read" in text(part) and "$0.25" in text(part)
+        assert "1 reply" in text(part) and "20 tokens written, 10 read" in text(part) and "$0.25" in text(part)
         record(store, "20261130-000001-000-tiny", *stages)
         assert "every 3s" not in client.get("/runs/20261130-000001-000-tiny").text
         part = client.get("/runs/20261130-000001-000-tiny", headers={"HX-Request": "true"})

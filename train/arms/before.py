@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from schemas.counted import counted
 from train.arms.arms import Arm
 from train.arms.clock import EVALUATION, Clock
 from train.arms.disk import disk_line, expected_size
@@ -59,8 +60,8 @@ def lines_before(prepared: Prepared, store: Store, clock: Clock) -> list[str]:
     evaluated = sum(one.stage is not None for one in prepared.evaluations.values())
     prompts = prepared.evaluations[seeds[0]].rows.height
     lines.append(
-        f"{len(trainings)} trainings, {done} of them reused; {len(seeds)} evaluations of {len(prepared.arms) + 1} "
-        f"models on {prompts:,} prompts, {evaluated} of them reused"
+        f"{counted(len(trainings), 'training')}, {done} of them reused; {counted(len(seeds), 'evaluation')} of "
+        f"{len(prepared.arms) + 1} models on {counted(prompts, 'prompt')}, {evaluated} of them reused"
     )
     if len(trainings) > done:
         lines.append(disk_line(_sizes(prepared), store))
@@ -74,7 +75,7 @@ def lines_before(prepared: Prepared, store: Store, clock: Clock) -> list[str]:
 def _arm_text(prepared: Prepared, arm: Arm) -> str:
     """Return ``curated (train.sft, dataset sft: 63 steps, 12,340 tokens)``."""
     tokens = prepared.alike.tokens(arm)
-    said = f"{prepared.alike.steps(arm):,} steps" + ("" if tokens is None else f", {tokens:,.0f} tokens")
+    said = counted(prepared.alike.steps(arm), "step") + ("" if tokens is None else f", {tokens:,.0f} tokens")
     chain = " and ".join(f"train.{one}" for one in arm.chain)
     return f"{arm.name} ({chain} on {arm.dataset}: {said}{_on_top(prepared.arms, arm)})"
 

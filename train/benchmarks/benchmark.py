@@ -14,6 +14,7 @@ from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.benchmark import Benchmark
+from schemas.counted import counted
 from schemas.ids import content_id, fingerprint
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
@@ -175,13 +176,13 @@ def _measure(one: PlannedBenchmark, name: str, ref: ModelRef, gateway: Gateway, 
     if run.failed:
         reasons = sorted({reply.error or "" for _, reply in run.failed})
         warnings.append(
-            f"{name}: {len(run.failed):,} requests failed ({reasons[0][:200]}); their scores are null here, and 0 in "
-            f"the figures of lm-evaluation-harness"
+            f"{name}: {counted(len(run.failed), 'request')} failed ({reasons[0][:200]}); their scores are null here, "
+            f"and 0 in the figures of lm-evaluation-harness"
         )
     if run.cut:
         warnings.append(
-            f"{name}: {run.cut:,} texts were longer than the model's context, and lm-evaluation-harness cut off their "
-            f"beginning; fewer examples (num_fewshot) make them shorter"
+            f"{name}: {counted(run.cut, 'text was', 'texts were')} longer than the model's context, and "
+            f"lm-evaluation-harness cut off their beginning; fewer examples (num_fewshot) make them shorter"
         )
     own = figures(results, rows, name)
     return Measured(rows, own, [*warnings, *differing(own)], run.failed)

@@ -8,6 +8,7 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
+from schemas.counted import counted
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
@@ -61,8 +62,8 @@ def dotted_rows(
     unlearnt = made[0].counts.pop("unlearnt", 0)
     if unlearnt:
         job.progress.say(
-            f"train {job.name}: {unlearnt:,} rows have turns that are marked as not to be learnt; {job.trainer} does "
-            f"not know the mark"
+            f"train {job.name}: {counted(unlearnt, 'row has', 'rows have')} turns that are marked as not to be "
+            f"learnt; {job.trainer} does not know the mark"
         )
     datasets, first = [], 0
     for part, examples in zip((left.train, rows.held_out), made, strict=True):

@@ -3,6 +3,7 @@
 import polars as pl
 
 from curate.storage.stage import Stage
+from schemas.counted import the_first
 from schemas.errors import UserError
 from schemas.evaluation import Evaluation
 from schemas.recipe import Recipe
@@ -56,7 +57,7 @@ def _more_held_out(recipe: Recipe) -> str:
     """Return what gives an evaluation rows: a split, or a larger one where it leaves none of the few rows."""
     if recipe.splits:
         more = "give it a larger part, such as {test: 0.5}"
-        limited = f", or more than the first {recipe.limit} rows of each source (--limit)" if recipe.limit else ""
+        limited = f", or more than {the_first(recipe.limit, 'row')} of each source (--limit)" if recipe.limit else ""
         return f"'split' ({', '.join(recipe.splits)}) took none of them; {more}{limited}"
     return "add a 'split', such as {test: 0.1}"
 

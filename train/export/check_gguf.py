@@ -5,6 +5,7 @@ from typing import Any
 
 from curate.models.chat.chat import template_of
 from curate.models.chat.chat_template import TemplateRefused
+from schemas.counted import counted
 from schemas.errors import UserError
 from train.export.llama_server import HOW_TO_HAVE, LlamaServer, llama_server, server_command
 from train.export.reference import NEW_TOKENS, Reference
@@ -52,7 +53,8 @@ def check_gguf(gguf: Path, checkout: Path, reference: Reference | None, tokenize
         answers = [_answer(server, prompt) for prompt in reference.prompts]
     pairs = [(one, found) for one, found in zip(reference.answers, answers, strict=True) if found is not None]
     if len(pairs) < len(answers):
-        lines.append(f"llama.cpp's server gave no answer to {len(answers) - len(pairs)} prompts: its bytes are no text")
+        prompts = counted(len(answers) - len(pairs), "prompt")
+        lines.append(f"llama.cpp's server gave no answer to {prompts}: its bytes are no text")
     if not pairs:
         return [*lines, "the answers are not checked"]
     given = [until_end(found, reference.ends) for _, found in pairs]

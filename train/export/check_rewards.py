@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
+from schemas.counted import counted
 from schemas.errors import UserError
 from train.export.adapter import BASE
 from train.export.reference import PROMPTS, prompt_ids
@@ -41,4 +42,5 @@ def check_rewards(ref: ModelRef, folder: Path, form: str, stored: str) -> str:
             f"the exported model gives other rewards than the trained one: they differ by up to {found.largest:.2g}, "
             f"and first for the text {PROMPTS[found.differs]!r}; nothing is kept"
         )
-    return f"checked with transformers: the rewards of {len(prompts)} texts differ by at most {found.largest:.2g}"
+    texts = counted(len(prompts), "text")
+    return f"checked with transformers: the rewards of {texts} differ by at most {found.largest:.2g}"

@@ -16,6 +16,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.stored_dtype import stored_dtype
 from curate.models.weights import weights_folder
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe
 from schemas.version import VERSION
@@ -183,7 +184,7 @@ def _reference(ref: ModelRef, settings: ExportSettings, classifier: bool, say: S
     """Return the greedy answers of the model as it was trained; None where no answers are compared."""
     if classifier or not settings.check:
         return None
-    say(f"answering {settings.check} prompts with {ref.name}, as it was trained")
+    say(f"answering {counted(settings.check, 'prompt')} with {ref.name}, as it was trained")
     found = reference_of(ref, settings.check)
     gc.collect()
     return found

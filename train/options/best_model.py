@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.counted import counted
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe, Training
 from train.finding.find_trainer import find_trainer
@@ -149,7 +150,7 @@ def held_out_note(training: Training, rows: pl.DataFrame) -> str:
     """Return which rows a training is evaluated on: ``, evaluated on 12 rows of 'test'``; nothing if on none."""
     if not evaluates(effective_settings(training)) or rows.is_empty():
         return ""
-    note = f", evaluated on {rows.height:,} rows of {rows['split'][0]!r}"
+    note = f", evaluated on {counted(rows.height, 'row')} of {rows['split'][0]!r}"
     given = training.settings
     compared = given.get("metric_for_best_model") is not None or given.get("save_strategy") == "best"
     if compared and not keeps_best(training):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.counted import counted
 from schemas.errors import OneLine
 from schemas.recipe import Recipe
 from train.answer_scorers import AnswerScorer
@@ -122,7 +123,11 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
 def _without_values(reward: str, found: Probed) -> Refusal | str | None:
     """Return what follows where a reward has no value for any answer."""
     if not found.nulls:
-        return f"the reward {reward!r} was not probed: {found.late:,} programs ran out of time" if found.late else None
+        return (
+            f"the reward {reward!r} was not probed: {counted(found.late, 'program')} ran out of time"
+            if found.late
+            else None
+        )
     reasons = ", ".join(f"{error} ({count:,})" for error, count in found.errors.most_common(ERRORS))
     text = f"the reward {reward!r} has no value for any of {found.nulls:,} probed answers ({_rows(found)}): {reasons}"
     return Refusal(NAME, text, f"give the prompts what {reward!r} reads, or take another reward")
@@ -131,11 +136,11 @@ def _without_values(reward: str, found: Probed) -> Refusal | str | None:
 def _of_one_value(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str | None:
     """Return what follows where a reward has one value for all answers."""
     made, value = found.made.total() + found.nulls, next(iter(found.values))
-    seen = [f"all candidates of {found.prompts:,} prompts"] if found.candidates else []
+    seen = [f"all candidates of {counted(found.prompts, 'prompt')}"] if found.candidates else []
     references = f", {found.references:,} of them references" if found.references else ""
     if is_verifier and not found.references:
         references = ", and no reference to run"
-    seen += [f"{made:,} answers made for the probe{references}"] if made else []
+    seen += [f"{counted(made, 'answer')} made for the probe{references}"] if made else []
     text = f"the reward {reward!r} is {value:g} for every answer probed ({' and '.join(seen)}; {_rows(found)})"
     if found.late and not found.candidates:
         return (

@@ -4,7 +4,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, forest, label
-from cli.reporting.section import OWN_SCORERS, Section, counted, figure, rows, signed
+from cli.reporting.section import OWN_SCORERS, Section, figure, rows, signed
+from schemas.counted import counted
 from train.evaluating.own_rows import OWN
 
 if TYPE_CHECKING:

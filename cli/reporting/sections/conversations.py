@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.pages.conversation import parsed
-from cli.reporting.section import Section, counted, one, rows
+from cli.reporting.section import Section, one, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import bars, label
 from cli.reporting.section import Section, figure, rows, seconds
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +49,7 @@ def costs(con: "duckdb.DuckDBPyConnection") -> Section | None:
     tokens = total["prompt_tokens"] + total["completion_tokens"]
     spent = money(total["cost"]) if total["cost"] else "no money"
     return Section(
-        "costs", "Costs", f"{tokens:,} tokens in {total['requests']:,} requests cost {spent}",
+        "costs", "Costs", f"{counted(tokens, 'token')} in {counted(total['requests'], 'request')} cost {spent}",
         "All requests that runs of this recipe made, none sampled; what the log of replies answered is not asked again "
         "and costs nothing. A row kept costs what all requests of 'run' cost, divided by the rows of the dataset.",
         {

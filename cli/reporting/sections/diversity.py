@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, label, lines
 from cli.reporting.section import Section, figure, rows
+from schemas.counted import counted
 from schemas.json_text import parse
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _clusters(name: str, sets: list[dict[str, Any]]) -> Drawing | None:
         sizes = sorted(_sizes(row["clusters"]), reverse=True)
         data += [
             {"x": place + 1, "y": size, "line": line, "colour": colour,
-             "tip": f"{label(row['set'])}: its cluster {place + 1} has {size:,} rows"}
+             "tip": f"{label(row['set'])}: its cluster {place + 1} has {counted(size, 'row')}"}
             for place, size in enumerate(sizes)
         ]  # fmt: skip
     if not data:

@@ -3,7 +3,8 @@
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from cli.reporting.section import Section, counted, rows
+from cli.reporting.section import Section, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

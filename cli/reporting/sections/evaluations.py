@@ -5,7 +5,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, forest, label
-from cli.reporting.section import OWN_SCORERS, Section, counted, figure, rows, signed
+from cli.reporting.section import OWN_SCORERS, Section, figure, rows, signed
+from schemas.counted import counted
 from train.evaluating.own_rows import OWN, RECORDED, START_ANSWERS, START_LOSS, TEXTS
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def evaluations(con: "duckdb.DuckDBPyConnection") -> Section | None:
     left = len(groups) - len(cards)
     answers = sum(row["answers"] for row in found)
     about = (
-        f"The mean scores of {answers:,} answers to held-out prompts, none sampled. A change is from the model that "
-        "the training began with, over the prompts that both have a score for; its line is the 95% interval, Student's "
-        "t over families of prompts, and there is none below ten families."
+        f"The mean scores of {counted(answers, 'answer')} to held-out prompts, none sampled. A change is from the "
+        "model that the training began with, over the prompts that both have a score for; its line is the 95% "
+        "interval, Student's t over families of prompts, and there is none below ten families."
     )
     if seeds:
         about += f" {counted(len(seeds), 'model')} of further seeds left out: their means are under Comparison."
@@ -83,7 +84,7 @@ def _drawing(name: str, changed: list[dict[str, Any]]) -> Drawing:
         tip = f"{label(row['model'])} against {label(row['start'])}: {signed(row['change'])}"
         tip += f" ({signed(low)} to {signed(high)})" if row["interval"] else ", no interval"
         data.append({"row": place, "label": text, "value": row["change"], "low": low, "high": high,
-                     "kind": kind, "tip": f"{tip}, {row['prompts']:,} prompts"})  # fmt: skip
+                     "kind": kind, "tip": f"{tip}, {counted(row['prompts'], 'prompt')}"})  # fmt: skip
     legend = (("kept", "higher"), ("dropped", "lower"), ("other", "not told apart"))
     return forest(name, "Change from the start", data, "change of the mean score", legend=legend)
 

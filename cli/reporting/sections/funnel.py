@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import bars, label
-from cli.reporting.section import Section, counted, one, percent, rows
+from cli.reporting.section import Section, one, percent, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, label, lines
-from cli.reporting.section import Section, counted, figure, rows
+from cli.reporting.section import Section, figure, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

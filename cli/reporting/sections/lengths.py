@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, histogram, label, lines
-from cli.reporting.section import Section, counted, figure, percent, rows
+from cli.reporting.section import Section, figure, percent, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +96,7 @@ def _sentence(con: "duckdb.DuckDBPyConnection", scorer: str) -> str:
 def _curve(name: str, scorer: str, parts: list[dict[str, Any]], sentence: str) -> Drawing:
     data = [
         {"x": row["length"], "y": row["mean"], "line": 0, "colour": "accent",
-         "tip": f"{row['n']:,} responses of {row['length']:,.0f} characters on average: {figure(row['mean'])}"}
+         "tip": f"{counted(row['n'], 'response')} of {row['length']:,.0f} characters on average: {figure(row['mean'])}"}
         for row in parts
     ]  # fmt: skip
     return lines(
@@ -119,7 +120,7 @@ def _pairs(con: "duckdb.DuckDBPyConnection") -> Drawing | None:
     data = [
         {"low": -reach + at * width, "high": -reach + (at + 1) * width, "value": count,
          "kind": "other" if at == BINS // 2 else "kept" if at > BINS // 2 else "dropped",
-         "tip": f"{count:,} pairs: the chosen answer has {-reach + at * width:+,.0f} to "
+         "tip": f"{counted(count, 'pair')}: the chosen answer has {-reach + at * width:+,.0f} to "
          f"{-reach + (at + 1) * width:+,.0f} characters"}
         for at, count in enumerate(counts) if count
     ]  # fmt: skip
@@ -127,6 +128,6 @@ def _pairs(con: "duckdb.DuckDBPyConnection") -> Drawing | None:
     return histogram(
         "length-pairs", f"The chosen answer is the longer one in {percent(longer)} of pairs", data,
         "characters more in the chosen answer", "pairs", form=",d", height=150,
-        about=f"{len(values):,} pairs; the ends have what is beyond them",
+        about=f"{counted(len(values), 'pair')}; the ends have what is beyond them",
         legend=(("kept", "chosen is longer"), ("dropped", "rejected is longer"), ("other", "about as long")),
     )  # fmt: skip

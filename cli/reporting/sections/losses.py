@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cli.reporting.section import Section, counted, figure, rows
+from cli.reporting.section import Section, figure, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,7 +51,8 @@ def losses(con: "duckdb.DuckDBPyConnection") -> Section | None:
         "losses", "Highest losses", f"{chief['name']}: the worst row ends at a loss of {high}, the middle is "
         f"{chief['middle']}",
         f"The {MOST} rows of the highest last loss of {counted(len(trainings), 'training')}, the latest of each "
-        f"trainer and dataset, of {sum(row['n'] for row in trainings):,} rows. A high loss is often a wrong answer.",
+        f"trainer and dataset, of {counted(sum(row['n'] for row in trainings), 'row')}. A high loss is often a wrong "
+        "answer.",
         {"trainings": trainings},
     )  # fmt: skip
 

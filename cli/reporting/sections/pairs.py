@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from cli.pages.differences import differences
-from cli.reporting.section import Section, counted, figure, one, rows
+from cli.reporting.section import Section, figure, one, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

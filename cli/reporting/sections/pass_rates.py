@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, bars, histogram, label
 from cli.reporting.section import Section, figure, percent, rows
+from schemas.counted import counted
 from schemas.json_text import parse
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def pass_rates(con: "duckdb.DuckDBPyConnection") -> Section | None:
     title += f" {label(name, 30)}" if binary else f" by {label(name, 30)}"
     return Section(
         "pass_rates", "Pass rates", f"{title}{worst}",
-        f"Scores by {label(name)} of {n:,} candidates of {len(prompts):,} prompts, none sampled. A candidate is called "
-        f"good from {GOOD} on.",
+        f"Scores by {label(name)} of {counted(n, 'candidate')} of {counted(len(prompts), 'prompt')}, none sampled. A "
+        f"candidate is called good from {GOOD} on.",
         {"drawings": drawings, "balance": _balance(several)},
     )  # fmt: skip
 
@@ -99,7 +100,7 @@ def _by_kind(name: str, key: str, held: dict[str, tuple[int, float]], what: str)
     shown = ordered if len(ordered) <= MOST_KINDS else [*ordered[: MOST_KINDS // 2], *ordered[-MOST_KINDS // 2 :]]
     data = [
         {"row": place, "part": 0, "kind": "accent", "value": total / n, "tip": f"{label(kind)}: {figure(total / n)}, "
-         f"{n:,} candidates", "label": f"{label(kind, 30)}   {figure(total / n, 2)}  ({n:,})"}
+         f"{counted(n, 'candidate')}", "label": f"{label(kind, 30)}   {figure(total / n, 2)}  ({n:,})"}
         for place, (kind, (n, total)) in enumerate(shown)
     ]  # fmt: skip
     about = "in brackets: candidates" if len(shown) == len(ordered) else (
@@ -132,12 +133,12 @@ def _balance(several: list[dict[str, Any]]) -> Drawing | None:
     both = len(several) - never - always
     data = [
         {"low": at / 10, "high": (at + 1) / 10, "value": count, "kind": "dropped" if at == 0 else "kept" if at == 9
-         else "accent", "tip": f"{count:,} prompts: {10 * at}% to {10 * at + 10}% of their candidates are good"}
+         else "accent", "tip": f"{counted(count, 'prompt')}: {10 * at}% to {10 * at + 10}% of the candidates are good"}
         for at, count in enumerate(counts) if count
     ]  # fmt: skip
     return histogram(
         "balance", f"{percent(both / len(several))} of prompts have good and bad candidates", data,
         "share of a prompt's candidates that are good", "prompts", form=",d", height=150,
-        about=f"{len(several):,} prompts with several candidates: {never:,} have no good one, {always:,} no bad one, "
-        f"{both:,} both, which pairs and RL learn from",
+        about=f"{counted(len(several), 'prompt')} with several candidates: {never:,} have no good one, {always:,} no "
+        f"bad one, {both:,} both, which pairs and RL learn from",
     )  # fmt: skip

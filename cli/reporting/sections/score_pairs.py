@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from cli.pages.script_json import script_json
 from cli.reporting.charts import SERIES, label, scatter
-from cli.reporting.section import Section, counted, one, rows
+from cli.reporting.section import Section, one, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb

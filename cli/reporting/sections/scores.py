@@ -4,7 +4,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import Drawing, histogram, label
-from cli.reporting.section import Section, counted, figure, percent, rows
+from cli.reporting.section import Section, figure, percent, rows
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +53,7 @@ def scores(con: "duckdb.DuckDBPyConnection") -> Section | None:
     left = len(by_scorer) - len(cards)
     total = sum(row["n"] for row in found)
     title = "; ".join(f"{label(card['scorer'], 30)} gives {figure(card['mean'])} on average" for card in cards[:2])
-    about = f"{total:,} scores of {counted(len(by_scorer), 'scorer')}, none sampled" + (
+    about = f"{counted(total, 'score')} of {counted(len(by_scorer), 'scorer')}, none sampled" + (
         f"; the first {len(cards)} scorers are drawn, {left} are not" if left else ""
     )
     return Section("scores", "Scores", title, f"{about}. A bar is the share of a model's candidates.", {"cards": cards})
@@ -84,7 +85,7 @@ def _drawing(name: str, scorer: str, model: str, bins: list[dict[str, Any]]) -> 
                      "tip": f"{row['n']:,} of {n:,} {said}"})  # fmt: skip
     mean = sum(row["total"] for row in bins) / n
     top = percent(next((row["n"] for row in bins if row["high"] < start + (row["bin"] + 1) * width), 0) / n)
-    about = f"{n:,} scores, mean {figure(mean)}"
+    about = f"{counted(n, 'score')}, mean {figure(mean)}"
     if gap:
         about += f", {top} at {bins[0]['high']:,.0f}"
     return histogram(name, label(model, 44), data, label(f"score by {scorer}"), "share", about=about,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from cli.reporting.charts import SERIES, Drawing, label, lines
 from cli.reporting.curves import MOST_POINTS, mean_curve, smoothed, thinned, window
-from cli.reporting.section import Section, counted, figure, rows, seconds
+from cli.reporting.section import Section, figure, rows, seconds
+from schemas.counted import counted
 from schemas.json_text import parse
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _name_arms(shown: list[dict[str, Any]]) -> None:
         steps.setdefault(row["arm"], set()).add(row["steps"])
     for row in shown:
         if len(steps[row["arm"]]) > 1:
-            row["arm"] = f"{row['arm']}, {row['steps'] or 0:,} steps"
+            row["arm"] = f"{row['arm']}, {counted(row['steps'] or 0, 'step')}"
 
 
 def _arms(shown: list[dict[str, Any]]) -> dict[str, dict[str, str]]:

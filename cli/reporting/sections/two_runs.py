@@ -3,8 +3,9 @@
 import json
 from typing import TYPE_CHECKING
 
-from cli.reporting.section import Section, counted
+from cli.reporting.section import Section
 from cli.reporting.sections.recipe import bare
+from schemas.counted import counted
 from schemas.json_text import parse
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from curate.export.facts import Found, funnel
 from curate.export.written import checksums
 from curate.storage.dataset_rows import dataset_batches
 from curate.storage.store import Store
+from schemas.counted import counted
 from schemas.markdown import block, code, plain, table
 from schemas.version import VERSION
 
@@ -56,9 +57,11 @@ def data_card(store: Store, found: Found, about: About, format: ModuleType, fold
 
 def _what(found: Found, about: About) -> list[str]:
     rows = ", ".join(f"{count:,} {plain(split)}" for split, count in about.splits.items())
-    said = f"{about.rows:,} rows ({rows}): {WHAT[found.kind]}. Written by gristmill in the format {about.format}."
-    lost = [f"- {count:,} rows are without {plain(what)}" for what, count in about.lost.items()]
-    left = [f"- {count:,} rows are left out: {plain(why)}" for why, count in about.left_out.items()]
+    said = (
+        f"{counted(about.rows, 'row')} ({rows}): {WHAT[found.kind]}. Written by gristmill in the format {about.format}."
+    )
+    lost = [f"- {counted(count, 'row is', 'rows are')} without {plain(what)}" for what, count in about.lost.items()]
+    left = [f"- {counted(count, 'row is', 'rows are')} left out: {plain(why)}" for why, count in about.left_out.items()]
     notes = [f"- {plain(note)}" for note in about.notes]
     return [said, *(["", *lost, *left, *notes] if lost or left or notes else [])]
 
@@ -91,8 +94,8 @@ def _funnel(store: Store, found: Found) -> list[str]:
 def _refused(found: Found, refused: int) -> list[str]:
     if refused:
         return [
-            f"{refused:,} rows were dropped on the way. The configuration `refused` has them, each with its stage and "
-            f"its reason (`load_dataset(..., 'refused')`)."
+            f"{counted(refused, 'row was', 'rows were')} dropped on the way. The configuration `refused` has each "
+            f"with its stage and its reason (`load_dataset(..., 'refused')`)."
         ]
     return ["The table above says what was dropped; the rows themselves are not here."]
 

@@ -28,6 +28,7 @@ from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
+from schemas.counted import counted
 from schemas.errors import UserError
 from schemas.ids import content_id
 from schemas.messages import assistant_messages
@@ -186,6 +187,6 @@ def estimate_samples(generation: GenerateStep, max_candidates: int | None, log: 
             answered, unanswered[ref.name] = answered + held, unanswered.get(ref.name, 0) + len(requests) - held
     most = sampling.sampling.max_tokens
     wanted = [ModelRequests(ref, sample, unanswered.get(ref.name, 0), most) for ref, _ in sampling.models]
-    asks = ", ".join(f"{count:,} requests to {name}" for name, count in unanswered.items()) or "no requests"
+    asks = ", ".join(f"{counted(count, 'request')} to {name}" for name, count in unanswered.items()) or "no requests"
     note = ("at most " if max_candidates else "") + asks + f", each of at most {most:,} new tokens"
     return Estimate(note + (f"; {answered:,} answered already" if answered else ""), wanted)

@@ -25,6 +25,7 @@ from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, Run
 from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.stage import StageWriter
+from schemas.counted import counted
 from schemas.errors import UserError
 from schemas.finish_reasons import finish_reason
 from schemas.requests import Reply, Request, make_request, writes_user_turn
@@ -273,5 +274,5 @@ def estimate_multi_turn(turns: MultiTurn, log: ReplyLog) -> Estimate:
         ModelRequests(generation.state.model(name, generation.where), sample, count, most)
         for name, count in unanswered.items()
     ]
-    counts = ", ".join(f"{count:,} requests to {name}" for name, count in unanswered.items())
+    counts = ", ".join(f"{counted(count, 'request')} to {name}" for name, count in unanswered.items())
     return Estimate(f"{counts} in exchange {number + 1}; further requests depend on the replies", requests)

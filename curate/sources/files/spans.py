@@ -26,6 +26,8 @@ MOST_OF_GROUP = 25  # spans of a row group; to reach rows in it, all before them
 LARGE_GROUP = 2**26  # bytes of a row group whose pages may be as large, and take their memory while it is read
 SMALL = 2**25  # bytes of a file that is read whole
 SMALL_PACKED = 2**21  # bytes of a compressed one
+MOST_SMALL = 4 * MOST_LINES  # lines of a file that is read whole although it could be cut: they take some 300 MB
+SHORTEST = 8  # bytes of a row
 BLOCK = 2**20
 LINE_END = 10
 
@@ -77,8 +79,17 @@ def spans_of(files: Files) -> list[Span] | None:
 def _file_spans(path: Path, name: str) -> list[Span] | None:
     size, ending = path.stat().st_size, file_format(path)
     packed = bool(compression_ending(path.name))
-    if size <= (SMALL_PACKED if packed else SMALL) and ending != ".parquet":
-        return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
+    if size > (SMALL_PACKED if packed else SMALL) or ending == ".parquet":
+        return _cut(path, name, size)
+    cut = _cut(path, name, size) if size > MOST_SMALL * SHORTEST and not packed else None
+    if cut and sum(span.rows for span in cut) > MOST_SMALL:
+        return cut
+    return [Span(str(path), name, WHOLE, 0, size, 0, 0, size)]
+
+
+def _cut(path: Path, name: str, size: int) -> list[Span] | None:
+    """Return the spans of a file that is cut; None where it cannot be."""
+    ending, packed = file_format(path), bool(compression_ending(path.name))
     if ending in LINES and not packed:
         return _line_spans(path, name, size)
     if ending in USUAL and not packed:

@@ -252,6 +252,5 @@ def test_records_have_whole_texts_and_plans_are_drawn(asked):
     assert "⏎" not in call(asked, "sql", "EXPLAIN SELECT 1").out
     assert call(asked, "sql", "SELECT 1 AS a WHERE false").out.endswith("no rows\n")
     assert (
-        call(asked, "sql", "CREATE TABLE t AS SELECT 1; INSERT INTO t VALUES (2)").out
-        == "done: 1 rows\n\ndone: 1 rows\n"
+        call(asked, "sql", "CREATE TABLE t AS SELECT 1; INSERT INTO t VALUES (2)").out == "done: 1 row\n\ndone: 1 row\n"
     )

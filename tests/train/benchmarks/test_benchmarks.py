@@ -93,7 +93,7 @@ def test_a_prompt_that_does_not_fit_has_no_score(bench, monkeypatch):
     failed = stage.read("evaluations").filter(row_id="words:4")
     assert failed["value"].null_count() == 2 and failed["response"].null_count() == 2
     assert all("the model's context 256" in error for error in failed["error"])
-    assert any("1 requests failed" in warning for warning in said.warnings)
+    assert any("1 request failed" in warning for warning in said.warnings)
     even = next(one for one in stage.manifest["benchmark"]["figures"] if one["metric"] == "even")
     assert even["same"] is True, "what was read is what the harness logged"
 

@@ -118,7 +118,7 @@ def test_a_machine_that_stays_busy_is_said_and_asked_again(tmp_path, monkeypatch
             run(recipe, store, progress=said)
         lines.append((*said.ended["completions.score.code"], patiences, " ".join(said.lines)))
     (first, _, twice, why), (second, _, once, _), (third, reused, never, _) = lines
-    assert "1 failed requests may succeed when run again" in first and twice == [0, 3]
+    assert "1 failed request may succeed when run again" in first and twice == [0, 3]
     assert "the machine was too busy: so it is said here, also alone" in why
     assert second.startswith("1 scored, mean 0.000") and once[0] == 0
     assert third == second and reused and never == []

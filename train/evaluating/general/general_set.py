@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from curate.sources.files.json_files import read_json_lines
 from curate.sources.files.raw_row import Reading
+from schemas.counted import counted
 from schemas.errors import UserError, kind_of, unknown
 from schemas.ids import content_id, fingerprint
 from schemas.recipe import Recipe
@@ -85,7 +86,7 @@ def _rows(file: Path, key: str, other: str = "") -> dict[str, str]:
             )
     if len(texts) < FEWEST:
         needed = f"{key!r} and a {other!r}" if other else repr(key)
-        raise UserError(f"{file}: {len(texts)} rows; expected at least {FEWEST}, each with a {needed}")
+        raise UserError(f"{file}: {counted(len(texts), 'row')}; expected at least {FEWEST}, each with a {needed}")
     return texts
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from schemas.counted import counted
 from schemas.errors import printable
 from train.examples.examples import Examples
 from train.reports.words import share
@@ -40,7 +41,8 @@ class GivenRows:
         if cut:
             learnt = self.counts["tokens"] + lost
             lines.append(
-                f"max_length cuts {cut:,} {noun}s: {lost:,} of {learnt:,} tokens ({share(lost, learnt)}) are not learnt"
+                f"max_length cuts {counted(cut, noun)}: {lost:,} of {counted(learnt, 'token')} "
+                f"({share(lost, learnt)}) are not learnt"
             )
         return lines
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.storage.training_records import CURVES
+from schemas.counted import counted
 from schemas.markdown import block, code, plain, table
 from schemas.yaml_text import yaml_text
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on
@@ -90,7 +91,7 @@ def _head(facts: Mapping[str, Any]) -> list[str]:
     picture = ["", f"![Curves of the training]({CURVES})"] if facts["curves"] else []
     warned = training_warnings(facts.get("damage") or [])
     return [
-        f"{kind}, trained by gristmill with {_trainer(facts['trainer'])}: {facts['steps']:,} steps, in "
+        f"{kind}, trained by gristmill with {_trainer(facts['trainer'])}: {counted(facts['steps'], 'step')}, in "
         f"{facts['seconds']:,.0f} s.",
         *picture,
         *(["", *warned] if warned else []),
@@ -131,7 +132,9 @@ def _base(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _rows(facts: Mapping[str, Any]) -> list[str]:
-    lines = [f"- dataset: {plain(facts['dataset'])} of the recipe {plain(facts['recipe'])}, {facts['rows']:,} rows"]
+    lines = [
+        f"- dataset: {plain(facts['dataset'])} of the recipe {plain(facts['recipe'])}, {counted(facts['rows'], 'row')}"
+    ]
     if len(facts["splits"]) > 1:
         lines.append("- splits: " + ", ".join(f"{plain(name)} {count:,}" for name, count in facts["splits"].items()))
     if facts["sources"]:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from schemas.counted import counted
 from train.reports.during.pace import Pace
 from train.reports.words import figure, in_time
 
@@ -72,9 +73,9 @@ def step_line(name: str, pace: Pace, note: str) -> str:
 def estimate_line(name: str, pace: Pace, evaluations: int) -> str:
     """Return a line such as ``train.sft: about 6 min for the 60 steps left (5.6 s a step)``."""
     each = pace.seconds_a_step or 0.0
-    steps = f"the {pace.total - pace.done:,} steps left"
+    steps = f"the {counted(pace.total - pace.done, 'step')} left"
     unknown = evaluations and not pace.knows_evaluations
-    without = f", its {evaluations:,} evaluations not counted" if unknown else ""
+    without = f", its {counted(evaluations, 'evaluation')} not counted" if unknown else ""
     took = f"{each:.2g} s" if each < 10 else in_time(each)
     return f"train.{name}: about {in_time(pace.left(evaluations) or 0)} for {steps} ({took} a step{without})"
 
