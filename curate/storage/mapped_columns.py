@@ -104,6 +104,14 @@ def _allocate(file: int, size: int) -> None:
         os.pwrite(file, bytes(min(BLOCK, size - done)), done)
 
 
+def nulls(rows: int) -> pl.Series:
+    """Return a Series of Float64 that is null throughout, and takes a bit a row: its numbers are never written."""
+    import nanoarrow as na
+
+    buffers = [np.zeros(rows // 8 + 1, np.uint8), np.zeros(rows)]
+    return pl.Series(na.c_array_from_buffers(na.float64(), rows, buffers)).alias("score")
+
+
 def as_series(values: np.ndarray, name: str) -> pl.Series:
     """Return an array (``n`` x ``d``) as a Series of ``Array(..., d)`` with ``n`` rows, without copying it."""
     import nanoarrow as na
