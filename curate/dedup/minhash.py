@@ -103,9 +103,7 @@ def dedup(
     return found.select(as_column(found, name, len(text)) for name in ("duplicate_of", "similarity", "via"))
 
 
-def dropped(
-    text: pl.Series, sketch: pl.Series, score: pl.Series, known: pl.Series, settings: Settings
-) -> pl.DataFrame:
+def dropped(text: pl.Series, sketch: pl.Series, score: pl.Series, known: pl.Series, settings: Settings) -> pl.DataFrame:
     """Return what ``dedup`` does of the rows that are dropped alone: ``row``, in order, and its columns."""
     threshold, ngram, unit, permutations, recall, keep, cluster, *levels, seed = settings
     _check_settings(threshold, ngram, permutations, recall)

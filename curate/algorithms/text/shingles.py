@@ -114,7 +114,9 @@ def jaccard(
     from curate.algorithms.text.shingle_loops import jaccard_similarities
 
     out = np.zeros(len(left))
-    cuts = blocks(sizes_of(text, left).astype(np.int64) * (np.diff(left, prepend=-1) != 0) + sizes_of(text, right), size)
+    cuts = blocks(
+        sizes_of(text, left).astype(np.int64) * (np.diff(left, prepend=-1) != 0) + sizes_of(text, right), size
+    )
 
     def work(number: int) -> None:
         low, high = cuts[number]
