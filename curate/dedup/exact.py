@@ -5,21 +5,34 @@ letters, ligatures, curly quotes), the case of prose (``ignore_case``), runs of 
 ``ignore_indents`` for the depth of lines behind a ":"), the punctuation of sentences (``ignore_punctuation``). None of
 them takes a sign, a digit, an operator or a letter of code away. A text that is nothing but punctuation keeps it.
 
-Texts are levelled in blocks, on all cores, so that they are never copied all at once. Rows with the same 128-bit hash
-are found first; then their texts are compared, so that texts made to have another's hash are not dropped.
+Texts are levelled in blocks, on all cores, so that they are never copied all at once. Rows with the same hash are found
+first; then their texts are compared, so that texts made to have another's hash are not dropped. The hashes, eight bytes
+a row, and a sorted copy of them are all that is in memory of rows without a copy.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.near_duplicates.clusters import Keep, priority
+from curate.algorithms.near_duplicates.clusters import Keep, as_column, priority
 from curate.algorithms.near_duplicates.equal_hashes import rows_with_equal
 from curate.algorithms.parallel import each
 from curate.algorithms.text.levels import Level, levelled
 
 BLOCK = 20_000  # rows
+
+
+class Settings(NamedTuple):
+    """The settings of ``dedup``."""
+
+    ignore_case: bool
+    ignore_whitespace: bool
+    ignore_punctuation: bool
+    ignore_indents: bool
+    nfkc: bool
+    keep: Keep
 
 
 def dedup(
@@ -52,55 +65,112 @@ def dedup(
     Returns:
         ``duplicate_of`` (row number of the kept row, null = kept) and ``similarity`` (1.0, null = kept).
     """
-    indents = ignore_whitespace and not ignore_indents
-    level = Level(nfkc, ignore_case, ignore_punctuation, ignore_whitespace, indents, units=False)
+    settings = Settings(ignore_case, ignore_whitespace, ignore_punctuation, ignore_indents, nfkc, keep)
+    found = dropped(text, score, known, settings)
+    return found.select(as_column(found, name, len(text)) for name in ("duplicate_of", "similarity"))
 
-    def normalise(part: pl.Series) -> pl.Series:
-        made = levelled(part, level)
-        bare = made == ""
-        if not ignore_punctuation or not bare.any():
-            return made
-        return made.scatter(bare.arg_true(), levelled(part.filter(bare), level._replace(punctuation=False)))
+
+def dropped(text: pl.Series, score: pl.Series, known: pl.Series, settings: Settings) -> pl.DataFrame:
+    """Return what ``dedup`` does of the rows that are dropped alone: ``row``, in order, and its columns."""
+    text, known = text.cast(pl.String), known.fill_null(False)
+    rows, hashes = _with_equal_hash(text, settings)
+    order = _order(text, score, known, rows, settings.keep)
+    copies, first = copies_among(text, known, rows, hashes, order, settings)
+    by = np.argsort(copies)
+    return pl.DataFrame({"row": copies[by], "duplicate_of": first[by], "similarity": np.ones(len(by))})
+
+
+def copies_among(
+    text: pl.Series, known: pl.Series, rows: np.ndarray, one: np.ndarray, order: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that are dropped, and the row that each duplicates.
+
+    Args:
+        text: All texts.
+        known: Which rows are of other data.
+        rows: The rows to look among.
+        one: A hash of each of ``rows``; equal texts have equal ones.
+        order: Their order of priority, as numbers in ``rows``.
+        settings: The settings.
+    """
+    copies, first = _copies(one, np.zeros(len(one), np.uint64), order)
+    equal, asked = _equal(text, known, rows, copies, first, settings)
+    odd = np.isin(one, one[copies[asked & ~equal]])  # of these hashes a text is not the first one's: another hash tells
+    if odd.any():
+        two = np.zeros(len(one), np.uint64)
+        two[odd] = _hashes(text.gather(rows[odd]), settings, seed=1)
+        copies, first = _copies(one, two, order)
+        equal, _ = _equal(text, known, rows, copies, first, settings)
+    return rows[copies[equal]], rows[first[equal]]
+
+
+def _with_equal_hash(text: pl.Series, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows, in order, whose levelled text has the hash of another's, and the hash of each."""
+    hashes = np.empty(len(text), np.uint64)
 
     def hash_block(low: int) -> None:
-        part = text[low : low + BLOCK]
-        not_blank[low : low + BLOCK] = (part.str.strip_chars() != "").fill_null(False).to_numpy()
-        part = normalise(part)
-        one[low : low + BLOCK], two[low : low + BLOCK] = part.hash(seed=0).to_numpy(), part.hash(seed=1).to_numpy()
+        hashes[low : low + BLOCK] = _hashes(text[low : low + BLOCK], settings, seed=0)
 
-    text, known = text.cast(pl.String), known.fill_null(False)
-    one, two, not_blank = (np.empty(len(text), kind) for kind in (np.uint64, np.uint64, bool))
     each(hash_block, range(0, len(text), BLOCK))
-    rows = rows_with_equal(one)  # few: only these are sorted by priority and by the other hash
-    order = priority(keep, text.gather(rows), score.gather(rows), known.gather(rows))
-    copies, first = _copies(one[rows], two[rows], rows, order)
-    wanted = not_blank[copies] & ~known.to_numpy()[copies]
-    copies, first = copies[wanted], first[wanted]
-    equal = equal_texts(text, copies, first, normalise)
-    nothing = pl.select(
-        duplicate_of=pl.repeat(None, len(text), dtype=pl.Int64), similarity=pl.repeat(None, len(text), dtype=pl.Float64)
-    )
-    found = {"duplicate_of": pl.Series(first[equal]), "similarity": pl.Series(np.ones(int(equal.sum())))}
-    return nothing.with_columns(nothing[name].scatter(copies[equal], values) for name, values in found.items())
+    rows = rows_with_equal(hashes)
+    return rows, hashes[rows]
 
 
-def _copies(one: np.ndarray, two: np.ndarray, rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _hashes(text: pl.Series, settings: Settings, seed: int) -> np.ndarray:
+    return _normalised(text, settings).hash(seed=seed).to_numpy()
+
+
+def _normalised(text: pl.Series, settings: Settings) -> pl.Series:
+    """Return texts as they are compared."""
+    indents = settings.ignore_whitespace and not settings.ignore_indents
+    bare_too = settings.ignore_punctuation
+    level = Level(settings.nfkc, settings.ignore_case, bare_too, settings.ignore_whitespace, indents, units=False)
+    made = levelled(text, level)
+    bare = made == ""
+    if not bare_too or not bare.any():
+        return made
+    return made.scatter(bare.arg_true(), levelled(text.filter(bare), level._replace(punctuation=False)))
+
+
+def _order(text: pl.Series, score: pl.Series, known: pl.Series, rows: np.ndarray, keep: Keep) -> np.ndarray:
+    """Return the order of priority of some rows, as numbers in ``rows``."""
+    held = text.gather(rows) if keep != "first" else pl.Series([], dtype=pl.String)  # ``first`` reads no text
+    return priority(keep, held, score.gather(rows), known.gather(rows))
+
+
+def _copies(one: np.ndarray, two: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that have both hashes of a row before them in order, and the first such row of each.
 
     Args:
-        one: A hash of each of ``rows``.
+        one: A hash of each row.
         two: Another.
-        rows: The rows that share their first hash with another one.
-        order: Their order of priority, as numbers in ``rows``.
+        order: The rows in order of priority.
     """
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     by = np.lexsort((place, two, one))
-    ranked, one, two = rows[by], one[by], two[by]
-    new = np.ones(len(ranked), bool)
-    new[1:] = (one[1:] != one[:-1]) | (two[1:] != two[:-1])
-    first = ranked[new][np.cumsum(new) - 1]
-    return ranked[~new], first[~new]
+    new = np.ones(len(by), bool)
+    new[1:] = (one[by[1:]] != one[by[:-1]]) | (two[by[1:]] != two[by[:-1]])
+    first = by[new][np.cumsum(new) - 1]
+    return by[~new], first[~new]
+
+
+def _equal(
+    text: pl.Series, known: pl.Series, rows: np.ndarray, copies: np.ndarray, first: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which copies have the first one's text, and which were compared: known and blank ones are not."""
+    asked = ~known.gather(rows[copies]).to_numpy()
+    asked[asked] = _not_blank(text, rows[copies[asked]])
+    equal = asked.copy()
+    equal[asked] = equal_texts(text, rows[copies[asked]], rows[first[asked]], lambda part: _normalised(part, settings))
+    return equal, asked
+
+
+def _not_blank(text: pl.Series, rows: np.ndarray) -> np.ndarray:
+    def block(low: int) -> np.ndarray:
+        return (text.gather(rows[low : low + BLOCK]).str.strip_chars() != "").fill_null(False).to_numpy()
+
+    return np.concatenate([np.zeros(0, bool), *each(block, range(0, len(rows), BLOCK))])
 
 
 def equal_texts(
@@ -113,9 +183,10 @@ def equal_texts(
 
     def block(low: int) -> np.ndarray:
         one, other = text.gather(left[low : low + BLOCK]), text.gather(right[low : low + BLOCK])
-        equal = (one == other).to_numpy().copy()
+        equal = (one == other).fill_null(False).to_numpy().copy()
         differ = np.flatnonzero(~equal)
-        equal[differ] = (normalise(one.gather(differ)) == normalise(other.gather(differ))).to_numpy()
+        same = normalise(one.gather(differ)) == normalise(other.gather(differ))
+        equal[differ] = same.fill_null(False).to_numpy()
         return equal
 
     return np.concatenate([np.zeros(0, bool), *each(block, range(0, len(left), BLOCK))])

@@ -14,12 +14,12 @@ duplicate, and one with one in 20 is not.
 ``near_duplicates.near_pairs`` finds the pairs, ``near_duplicates.clusters`` decides which row of a cluster stays.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
+from curate.algorithms.near_duplicates.clusters import Cluster, Keep, as_column, find_duplicates, priority
 from curate.algorithms.near_duplicates.equal_hashes import rows_with_equal
 from curate.algorithms.near_duplicates.pair_comparison import PairSearch, TextColumn
 from curate.algorithms.text.levels import Level
@@ -27,7 +27,25 @@ from curate.algorithms.text.shingles import CONTENT, Grams, bands, sketches
 from schemas.errors import UserError
 
 Unit = Literal["auto", "words", "characters"]
+BLOCK = 1 << 20  # rows whose hashes are read at a time
 MOST = 10_000  # the largest ``ngram`` and ``permutations``
+
+
+class Settings(NamedTuple):
+    """The settings of ``dedup``."""
+
+    threshold: float
+    ngram: int
+    unit: Unit
+    permutations: int
+    recall: float
+    keep: Keep
+    cluster: Cluster
+    nfkc: bool
+    ignore_case: bool
+    ignore_punctuation: bool
+    ignore_indents: bool
+    seed: int
 
 
 def dedup(
@@ -79,17 +97,27 @@ def dedup(
     Raises:
         UserError: For a setting out of its range, and for sketches made with other settings.
     """
+    levels = (nfkc, ignore_case, ignore_punctuation, ignore_indents)
+    settings = Settings(threshold, ngram, unit, permutations, recall, keep, cluster, *levels, seed)
+    found = dropped(text, sketch, score, known, settings)
+    return found.select(as_column(found, name, len(text)) for name in ("duplicate_of", "similarity", "via"))
+
+
+def dropped(text: pl.Series, sketch: pl.Series, score: pl.Series, known: pl.Series, settings: Settings) -> pl.DataFrame:
+    """Return what ``dedup`` does of the rows that are dropped alone: ``row``, in order, and its columns."""
+    threshold, ngram, unit, permutations, recall, keep, cluster, *levels, seed = settings
     _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
-        return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
+        kinds = {"row": pl.Int64, "duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64}
+        return pl.DataFrame(schema=kinds)
     how, text, known = bands(threshold, permutations, recall), text.cast(pl.String), known.fill_null(False)
-    grams = compared_grams(ngram, unit, nfkc, ignore_case, ignore_punctuation, ignore_indents)
+    grams = compared_grams(ngram, unit, *levels)
     none = sketch.null_count() == len(sketch)
     made = sketches(text, grams, how, seed) if none else _sketch_array(sketch, how.count)
-    unique, copies, first = unique_texts(made, priority(keep, text, score, known), known.to_numpy())
+    unique, copies, first = unique_texts(made, priority(keep, text, score, known, np.uint32), known.to_numpy())
     others = int(known.gather(unique).sum())
     search = PairSearch(TextColumn(text), unique, others, grams, threshold, cluster == "connected")
-    return _result(len(text), dropped_rows(unique, _find(search, made, cluster), copies, first))
+    return dropped_rows(unique, _find(search, made, cluster), copies, first).sort("row")
 
 
 def sketch(
@@ -139,23 +167,44 @@ def _check_settings(threshold: float, ngram: int, permutations: int, recall: flo
             raise UserError(f"dedup minhash: {name} must be at least 1 and at most {MOST:,}, found {count:,}")
 
 
-def _find(search: PairSearch, made: np.ndarray, cluster: Cluster) -> Duplicates:
+class Dropped(NamedTuple):
+    """Rows of a search that are dropped, in order (``clusters.Duplicates`` of these alone).
+
+    Attributes:
+        row: The row.
+        kept_for: The kept row that it duplicates.
+        similarity: The similarity to that row.
+        via: The row within the threshold through which it is in its cluster.
+    """
+
+    row: np.ndarray
+    kept_for: np.ndarray
+    similarity: np.ndarray
+    via: np.ndarray
+
+
+def _find(search: PairSearch, made: np.ndarray, cluster: Cluster) -> Dropped:
     from curate.algorithms.near_duplicates.near_pairs import near_pairs
 
     return duplicates(search, near_pairs(search, made), cluster)
 
 
-def duplicates(search: PairSearch, near: tuple[np.ndarray, np.ndarray, np.ndarray], cluster: Cluster) -> Duplicates:
-    """Return what the rows of a search duplicate, given its near pairs (``near_pairs``).
+def duplicates(search: PairSearch, near: tuple[np.ndarray, np.ndarray, np.ndarray], cluster: Cluster) -> Dropped:
+    """Return the dropped rows of a search, given its near pairs (``near_pairs``).
 
     Where others connect a row with the kept one too, the similarity is that to the kept row.
     """
-    found = find_duplicates(*near, len(search.text_row), search.known, cluster)
-    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
-    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
-    kept = search.text_row[found.kept_for[distant]]
-    found.similarity[distant] = search.text.jaccard(kept, search.text_row[distant], search.grams)
-    return found
+    left, right, similarity = near
+    rows = np.unique(np.concatenate((left, right)))  # the others are kept
+    ends = (np.searchsorted(rows, end) for end in (left, right))
+    found = find_duplicates(*ends, similarity, len(rows), int(np.searchsorted(rows, search.known)), cluster)
+    at = np.flatnonzero(found.kept_for >= 0)
+    made = Dropped(rows[at], rows[found.kept_for[at]], found.similarity[at], rows[found.via[at]])
+    distant = np.flatnonzero(np.isnan(made.similarity))  # connected through other rows
+    distant = distant[np.argsort(made.kept_for[distant], kind="stable")]
+    kept, other = (search.text_row[held[distant]].astype(np.int64) for held in (made.kept_for, made.row))
+    made.similarity[distant] = search.text.jaccard(kept, other, search.grams)
+    return made
 
 
 def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
@@ -183,56 +232,57 @@ def unique_texts(
         these the number of its group. Rows without words are in no group.
     """
     content = made[:, -CONTENT:]
-    one = content[:, 0].astype(np.uint64)
-    one <<= np.uint64(32)
-    one |= content[:, 1]
-    rows = rows_with_equal(one)  # few: only these are looked at in order of priority
+    rows, one = _with_equal_content(content)  # few: only these are looked at in order of priority
     two = content[rows, 2].astype(np.uint64) << np.uint64(32) | content[rows, 3]
     place = np.empty(len(order), np.uint32)
     place[order] = np.arange(len(order), dtype=np.uint32)
-    by = np.lexsort((place[rows], two, one[rows]))
-    rows, two = rows[by], two[by]
+    by = np.lexsort((place[rows], two, one))
+    rows, one, two = rows[by], one[by], two[by]
     new = np.ones(len(rows), bool)
-    new[1:] = (one[rows[1:]] != one[rows[:-1]]) | (two[1:] != two[:-1])
+    new[1:] = (one[1:] != one[:-1]) | (two[1:] != two[:-1])
     leader = rows[new][np.cumsum(new) - 1]
     worded = np.asarray(content.any(axis=1))
-    alone = np.ones(len(order), bool)
-    alone[rows[~new]] = False
-    unique = order[(worded & alone)[order]]
     is_copy = ~new & worded[rows] & ~is_known[rows]
-    number = np.empty(len(order), np.int32)  # of each row that is the first of its group, the group
-    number[unique] = np.arange(len(unique), dtype=np.int32)
-    copies = rows[is_copy]
+    worded[rows[~new]] = False
+    unique = order[worded[order]]
+    copies, leader = rows[is_copy], leader[is_copy]
     by = np.argsort(place[copies], kind="stable")
-    return unique, copies[by], number[leader[is_copy]][by].astype(np.int64)
+    return unique, copies[by], np.searchsorted(place[unique], place[leader[by]])
 
 
-def dropped_rows(unique: np.ndarray, found: Duplicates, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
+def _with_equal_content(content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows, in order, whose first half of the hash another row has too, and that half of each."""
+    one = np.empty(len(content), np.uint64)
+    for low in range(0, len(content), BLOCK):
+        part = content[low : low + BLOCK, :2].astype(np.uint64)
+        one[low : low + BLOCK] = part[:, 0] << np.uint64(32) | part[:, 1]
+    rows = rows_with_equal(one)
+    return rows, one[rows]
+
+
+def dropped_rows(unique: np.ndarray, found: Dropped, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
     """Return the rows that are dropped, from what the ``unique`` rows duplicate.
 
     A copy of a kept row duplicates that row. A copy of a dropped row duplicates what that row does, and as nearly.
 
     Args:
         unique: The first row of each group of rows that are equal after levelling, in order of priority.
-        found: What each of them duplicates, as numbers in ``unique``.
+        found: Those of them that are dropped, as numbers in ``unique``.
         copies: The other rows of groups.
         first: For each of these, the number of its group's first row in ``unique``.
 
     Returns:
         ``row``, and the columns that ``dedup`` returns; in no order.
     """
-    dropped = np.flatnonzero(found.kept_for >= 0)
-    first_stays = found.kept_for[first] < 0
+    at = np.searchsorted(found.row, first)
+    gone = np.append(found.row, -1)[at] == first  # the group's first row is dropped itself
+    kept_for, via, alike = first.copy(), first.copy(), np.ones(len(first))
+    kept_for[gone], via[gone], alike[gone] = (held[at[gone]] for held in (found.kept_for, found.via, found.similarity))
     values = {
-        "row": (unique[dropped], copies),
-        "duplicate_of": (unique[found.kept_for[dropped]], unique[np.where(first_stays, first, found.kept_for[first])]),
-        "similarity": (found.similarity[dropped], np.where(first_stays, 1.0, found.similarity[first])),
-        "via": (unique[found.via[dropped]], unique[np.where(first_stays, first, found.via[first])]),
+        "row": (unique[found.row], copies),
+        "duplicate_of": (unique[found.kept_for], unique[kept_for]),
+        "similarity": (found.similarity, alike),
+        "via": (unique[found.via], unique[via]),
     }
-    return pl.DataFrame({name: np.concatenate(both) for name, both in values.items()})
-
-
-def _result(rows: int, dropped: pl.DataFrame) -> pl.DataFrame:
-    kinds = {"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64}
-    nothing = pl.select(pl.repeat(None, rows, dtype=kind).alias(name) for name, kind in kinds.items())
-    return nothing.with_columns(nothing[name].scatter(dropped["row"], dropped[name]) for name in kinds)
+    whole = {name: np.concatenate(both) for name, both in values.items()}
+    return pl.DataFrame({name: held.astype(np.int64) if name != "similarity" else held for name, held in whole.items()})

@@ -24,12 +24,14 @@ from curate.pipeline.semantic_parts.plan import meaning_note
 from curate.pipeline.semantic_parts.sizes import task_sizes
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
+from curate.steps.find_step import dropper
 from curate.storage.mapped_columns import mapped_texts
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import PART, StageWriter, parts_of
 from schemas import recipe as recipes
 from schemas.errors import unknown
 
+FOUND = ("duplicate_of", "similarity", "via")  # what a step returns of each row
 Decide = Callable[[dict[str, pl.Series], dict[str, Any]], tuple[pl.DataFrame, str]]
 
 
@@ -242,15 +244,21 @@ def find_duplicates(
     decide: Decide | None = None,
 ) -> FoundDuplicates:
     """Run a dedup step over rows, by its own function or by ``decide``."""
-    columns = read_columns(run, rule, texts, score)
-    if decide:
-        result, note = decide(columns, rule.settings)
-    else:
-        result, note = rule.step.decide(columns, rule.settings, ("duplicate_of", "similarity", "via"))
-    before = rule.reference.rows.height if rule.reference else 0
-    rows = result[before:]["duplicate_of"].is_not_null().arg_true().cast(pl.Int64)
-    dropped = result[before:][rows].with_columns(row=rows)
+    columns, before = read_columns(run, rule, texts, score), rule.reference.rows.height if rule.reference else 0
+    dropped, note = _dropped(rule, columns, decide)
+    dropped = dropped.filter(pl.col("row") >= before).with_columns(pl.col("row") - before)
     if before:
         near = int((dropped["duplicate_of"] < before).sum())
         note = "; ".join(filter(None, [f"{near:,} near other data ({before:,} rows)", note]))
     return FoundDuplicates(rule, label, dropped, f"; {note}" if note else "")
+
+
+def _dropped(rule: RowRule, columns: dict[str, pl.Series], decide: Decide | None) -> tuple[pl.DataFrame, str]:
+    """Return the rows that a step drops, in order, with what each duplicates (``FOUND``), and the step's note."""
+    own = None if decide else dropper(rule.step, rule.settings)
+    if own:
+        found = own(**columns)
+        return found.with_columns(pl.lit(None).alias(name) for name in FOUND if name not in found.columns), ""
+    result, note = decide(columns, rule.settings) if decide else rule.step.decide(columns, rule.settings, FOUND)
+    rows = result["duplicate_of"].is_not_null().arg_true().cast(pl.Int64)
+    return result[rows].with_columns(row=rows), note

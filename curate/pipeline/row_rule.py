@@ -21,7 +21,7 @@ from curate.sources.reference_data import ReferenceData, read_reference_data
 from curate.steps.code_hash import Code, code_hash
 from curate.steps.find_step import Step, find_step, sketcher
 from curate.steps.settings import check_settings
-from curate.storage.mapped_columns import as_series, mapped_rows
+from curate.storage.mapped_columns import as_series, mapped_rows, nulls
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
@@ -133,9 +133,8 @@ def read_columns(run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Ser
         columns["text"] = texts
         columns["known"] = pl.select(known=pl.int_range(rows) < before).to_series()
     if "score" in reads:
-        own = pl.Series([None], dtype=pl.Float64).new_from_index(0, rows - before) if score is None else score
-        above = pl.Series([None], dtype=pl.Float64).new_from_index(0, before)
-        columns["score"] = pl.concat([above, own.cast(pl.Float64).fill_nan(None)]).rename("score")
+        own = nulls(rows - before) if score is None else score.cast(pl.Float64).fill_nan(None)
+        columns["score"] = pl.concat([nulls(before), own.rename("score")]) if before else own.rename("score")
     if rule.embedder:
         columns["embedding"] = embed(texts, rule.embedder, run.store, run.progress)
     if "sketch" in reads:

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -122,6 +123,18 @@ def sketcher(step: Step, settings: dict[str, Any]) -> tuple[Callable[..., pl.Ser
     function = step.function.__globals__["sketch"]
     taken = inspect.signature(function).parameters
     return function, {name: value for name, value in settings.items() if name in taken}
+
+
+def dropper(step: Step, settings: dict[str, Any]) -> Callable[..., pl.DataFrame] | None:
+    """Return the function ``dropped`` beside a built-in step, with its settings, or None where there is none.
+
+    It takes the columns that the step reads, and returns of the step's table the rows that are dropped alone, with the
+    number of each (``row``): so nothing is held of the others.
+    """
+    beside = step.function.__globals__
+    if "." in step.name or "dropped" not in beside:
+        return None
+    return partial(beside["dropped"], settings=beside["Settings"](**settings))
 
 
 def step_names(kind: str) -> list[str]:

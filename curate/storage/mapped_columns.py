@@ -8,6 +8,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,6 +19,8 @@ from curate.storage.files import disk_failed
 from curate.storage.store import Store
 
 BLOCK = 1 << 24  # bytes written at a time
+VIEW, INSIDE, BEGINNING = 16, 12, 4  # bytes of a view, of the largest text inside one, of a longer text's beginning
+LARGEST = (1 << 31) - 1  # bytes of a part in whose views a place has room
 
 
 class _Part(NamedTuple):
@@ -30,6 +33,9 @@ class _Part(NamedTuple):
 def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
     """Return texts as one column that stays on the store's disk.
 
+    A Polars column has a view of each text (16 bytes: its size, its beginning, its place). Where pyarrow is installed,
+    the views of several parts are on disk too; else they are in memory.
+
     Args:
         parts: The texts, in order.
         store: The store.
@@ -38,30 +44,72 @@ def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
         Failed: The disk is full.
     """
     held: list[_Part] = []
-    with tempfile.TemporaryFile(dir=store.path) as file:
+    with tempfile.TemporaryFile(dir=store.path) as file, tempfile.TemporaryFile(dir=store.path) as views:
         try:
             for part in parts:
-                held.append(_write_part(part.cast(pl.String), file))
+                held.append(_write_part(part.cast(pl.String), file, views))
             file.flush()
+            views.flush()
         except OSError as error:
             raise disk_failed(store.path, error) from None
-        size = file.tell()
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-    return pl.concat([pl.Series("text", [], dtype=pl.String), *_as_texts(held, np.frombuffer(data, np.uint8))])
+        data, placed = _mapped(file), _mapped(views)
+    in_views = len(held) > 1 and find_spec("pyarrow") is not None
+    texts = _as_views(held, data, placed) if in_views else _as_texts(held, data)
+    return pl.concat([pl.Series("text", [], dtype=pl.String), *texts])
 
 
-def _write_part(texts: pl.Series, file: BinaryIO) -> _Part:
-    """Write the bytes of texts at the end of a file."""
+def _mapped(file: BinaryIO) -> np.ndarray:
+    """Return the bytes of a file that has just been written; they are read when they are looked at."""
+    return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b"", np.uint8)
+
+
+def _write_part(texts: pl.Series, file: BinaryIO, views: BinaryIO) -> _Part:
+    """Write the bytes of texts, and their views, at the ends of two files."""
     known = texts.fill_null("")
     ends = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(known.str.len_bytes().to_numpy(), out=ends[1:])
-    file.write(known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy().data)
+    data = known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy()
+    file.write(data.data)
+    views.write(_views(data, ends).data)
     bits = np.packbits(texts.is_not_null().to_numpy(), bitorder="little") if texts.null_count() else None
     return _Part(ends, bits)
 
 
+def _views(data: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Return Arrow's views of texts (rows x 16 bytes) in a buffer of at most ``LARGEST`` bytes.
+
+    That is the text's size and, of up to 12 bytes, the text; else its first four bytes, a 0 and where it begins.
+    """
+    begin, size = ends[:-1], np.diff(ends)
+    made = np.zeros((len(size), VIEW), np.uint8)
+    whole = made.view("<i4")
+    whole[:, 0] = size
+    inside = size <= INSIDE
+    for place in range(INSIDE):
+        rows = np.flatnonzero((size > place) & (inside if place >= BEGINNING else True))
+        made[rows, 4 + place] = data[begin[rows] + place]
+    whole[~inside, 3] = begin[~inside]
+    return made
+
+
+def _as_views(parts: list[_Part], data: np.ndarray, views: np.ndarray) -> Iterator[pl.Series]:
+    """Yield the texts of each part; their bytes and their views stay where they are."""
+    import pyarrow as pa  # nanoarrow makes no array of views
+
+    begin, row = 0, 0
+    for part in parts:
+        rows, end = len(part.ends) - 1, begin + int(part.ends[-1])
+        if end - begin > LARGEST:
+            yield from _as_texts([part], data[begin:end])
+        else:
+            held = (part.known, views[VIEW * row : VIEW * (row + rows)], data[begin:end])
+            buffers = [None if one is None else pa.py_buffer(one) for one in held]
+            yield pl.Series("text", pa.Array.from_buffers(pa.string_view(), rows, buffers))
+        begin, row = end, row + rows
+
+
 def _as_texts(parts: list[_Part], data: np.ndarray) -> Iterator[pl.Series]:
-    """Yield the texts of each part; their bytes stay where they are."""
+    """Yield the texts of each part; their bytes stay where they are, and their views are in memory."""
     import nanoarrow as na
 
     begin = 0
@@ -102,6 +150,14 @@ def _allocate(file: int, size: int) -> None:
         return
     for done in range(0, size, BLOCK):  # macOS has no such call
         os.pwrite(file, bytes(min(BLOCK, size - done)), done)
+
+
+def nulls(rows: int) -> pl.Series:
+    """Return a Series of Float64 that is null throughout, and takes a bit a row: its numbers are never written."""
+    import nanoarrow as na
+
+    buffers = [np.zeros(rows // 8 + 1, np.uint8), np.zeros(rows)]
+    return pl.Series(na.c_array_from_buffers(na.float64(), rows, buffers)).alias("score")
 
 
 def as_series(values: np.ndarray, name: str) -> pl.Series:

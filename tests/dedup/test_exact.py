@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.exact import dedup, equal_texts
+from curate.dedup.exact import Settings, copies_among, dedup, equal_texts
 
 
 def exact(texts, scores=None, known=None, **given):
@@ -111,3 +111,12 @@ def test_rows_of_one_hash_are_compared():
         False,
     ]
     assert equal_texts(text, np.zeros(0, np.int64), np.zeros(0, np.int64), spaced).tolist() == []
+
+
+def test_texts_that_share_a_hash_are_told_apart():
+    """As those would that were made to have another's hash."""
+    text, known = pl.Series(["x", "a", "A", "x", "b", None, "b"]), pl.Series([False] * 7)
+    rows, hashes = np.arange(7), np.zeros(7, np.uint64)
+    settings = Settings(True, True, False, False, True, "first")
+    copies, first = copies_among(text, known, rows, hashes, rows, settings)
+    assert sorted(zip(copies.tolist(), first.tolist(), strict=True)) == [(2, 1), (3, 0), (6, 4)]

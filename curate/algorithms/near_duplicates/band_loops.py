@@ -5,7 +5,23 @@ import numpy as np
 from curate.algorithms.compiled import compiled
 
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+RANGES, SHIFT = 16, np.uint32(28)  # ranges of keys that are sorted one by one; bits of a key behind those of its range
 UNDECIDED, KEPT, DROPPED = 0, 1, 2
+
+
+@compiled
+def by_key_range(keys: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    """Write ``key << 32 | row`` of each row into ``packed``, by ``RANGES`` ranges of keys; return where each ends."""
+    place = np.zeros(RANGES + 1, np.int64)
+    for key in keys:
+        place[np.int64(key >> SHIFT) + 1] += 1
+    for number in range(RANGES):
+        place[number + 1] += place[number]
+    for row in range(len(keys)):
+        number = np.int64(keys[row] >> SHIFT)
+        packed[place[number]] = np.uint64(keys[row]) << HALF | np.uint64(row)
+        place[number] += 1
+    return place[:RANGES]
 
 
 @compiled

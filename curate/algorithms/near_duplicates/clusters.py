@@ -23,7 +23,9 @@ class Duplicates(NamedTuple):
     via: np.ndarray
 
 
-def priority(keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series) -> np.ndarray:
+def priority(
+    keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series, kind: type[np.integer] = np.int64
+) -> np.ndarray:
     """Return the row numbers in order of priority: of two duplicates, the one that comes first here stays.
 
     Ties are broken by the text, then by the row number, so that the order of rows matters only among equal texts.
@@ -34,17 +36,26 @@ def priority(keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series) ->
         text: The texts.
         score: The scores for ``best``.
         known: Which rows belong to other data. They come first, by row number (no nulls).
+        kind: The type of the numbers.
 
     Returns:
-        Row numbers (int64), each once.
+        Row numbers, each once.
     """
+    if keep == "first" and not known.any():
+        return np.arange(len(known), dtype=kind)
     is_known = known.to_numpy()
     if keep == "first":
-        return np.concatenate((np.flatnonzero(is_known), np.flatnonzero(~is_known)))
+        return np.concatenate((np.flatnonzero(is_known), np.flatnonzero(~is_known))).astype(kind)
     length, best = pl.col("text").str.len_chars().fill_null(0).cast(pl.Int64), pl.col("score").fill_nan(None)
     rows = pl.DataFrame({"text": text, "score": score.cast(pl.Float64)}).with_row_index("row").filter(~known)
     rows = rows.sort([-(length if keep == "longest" else best), "text", "row"], nulls_last=True)
-    return np.concatenate((np.flatnonzero(is_known), rows["row"].to_numpy().astype(np.int64)))
+    return np.concatenate((np.flatnonzero(is_known), rows["row"].to_numpy())).astype(kind)
+
+
+def as_column(dropped: pl.DataFrame, name: str, rows: int) -> pl.Series:
+    """Return a column of dropped rows (``row``) as one of all rows: null for those that stay."""
+    nothing = pl.Series(name, [None], dtype=dropped[name].dtype).new_from_index(0, rows)
+    return nothing.scatter(dropped["row"], dropped[name])
 
 
 def find_duplicates(

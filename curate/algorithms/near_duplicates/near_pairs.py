@@ -5,12 +5,16 @@ texts are a candidate pair if they share a key. Rows that share a key are a buck
 compared in full, by its n-gram sets.
 
 Buckets of at most ``crowded`` rows are turned into pairs. Larger ones are reduced first (``large_buckets``), if their
-pairs are too many. Bands are processed in parallel, each with one number a row in memory.
+pairs are too many. Bands are processed one after another, each by ranges of its keys on all cores, so that on any
+number of them one band is in memory: 12 bytes a row.
 """
+
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
-from curate.algorithms.how_far import each_told
+from curate.algorithms.how_far import how_far
 from curate.algorithms.near_duplicates.bucket_entries import BucketEntries, count_pairs, list_pairs
 from curate.algorithms.near_duplicates.large_buckets import reduce_pairs
 from curate.algorithms.near_duplicates.pair_comparison import (
@@ -21,6 +25,7 @@ from curate.algorithms.near_duplicates.pair_comparison import (
     compare_pairs,
     component_labels,
 )
+from curate.algorithms.parallel import each
 from curate.algorithms.text.shingles import CONTENT
 
 CROWDED = 32  # rows in the largest bucket that is turned into pairs at once
@@ -72,19 +77,24 @@ def pairs_among(
 
 def _candidate_pairs(search: PairSearch, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, BucketEntries]:
     """The distinct pairs of the buckets up to ``crowded`` rows (packed, sorted), and the larger buckets."""
-    from curate.algorithms.near_duplicates.band_loops import bucket_pairs, find_buckets
+    from curate.algorithms.near_duplicates.band_loops import bucket_pairs, by_key_range, find_buckets
 
-    def band_buckets(band: int) -> tuple[np.ndarray, list[np.ndarray]]:
-        packed = keys[search.text_row, band].astype(np.uint64)
-        packed <<= HALF
-        packed |= np.arange(len(packed), dtype=np.uint32)
+    def buckets(band: int, packed: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         packed.sort()
         small, large, count = find_buckets(packed, crowded)
         out = np.empty(count, np.uint64)
         out = out[: bucket_pairs(packed, small, keys, search.text_row, band, search.known, out)].copy()
         return out, [(packed[low:high] & LOW).astype(np.int32) for low, high in large]
 
-    results = each_told(band_buckets, range(keys.shape[1] - CONTENT), len(search.text_row))
+    count, results = keys.shape[1] - CONTENT, []
+    packed = np.empty(len(search.text_row), np.uint64)
+    for band in range(count):
+        how_far(len(packed) * band // count, len(packed))
+        ends = by_key_range(keys[:, band][search.text_row], packed)
+        ranges = [packed[low:high] for low, high in pairwise([0, *ends.tolist()])]
+        results += each(partial(buckets, band), ranges)
+    how_far(len(packed), len(packed))
+    del packed, ranges
     large = [rows for _, band in results for rows in band]
     row = np.concatenate([np.zeros(0, np.int32), *large])
     bucket = np.repeat(np.arange(len(large), dtype=np.int32), [len(rows) for rows in large])

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.shingles import Grams, jaccard
+from curate.algorithms.text.shingles import Grams, jaccard, sizes_of
 
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
@@ -43,7 +43,7 @@ class TextColumn:
 
     def sizes(self, rows: np.ndarray) -> np.ndarray:
         """Return how many bytes some of the texts have."""
-        return self.text.str.len_bytes().gather(rows).fill_null(0).to_numpy()
+        return sizes_of(self.text, rows)
 
     def jaccard(self, left: np.ndarray, right: np.ndarray, grams: Grams, threshold: float = 0.0) -> np.ndarray:
         """Return the similarities of the texts ``left[i]`` and ``right[i]``."""
@@ -83,10 +83,10 @@ def compare_pairs(search: PairSearch, pairs: np.ndarray) -> NearPairs:
     left, right = (pairs >> HALF).astype(np.int64), (pairs & LOW).astype(np.int64)
     # Order the pairs so that those of one cluster are adjacent and its n-grams are made once: sort by the first row
     # that each left row is paired with.
-    first = np.arange(len(search.text_row))
+    first = np.arange(len(search.text_row), dtype=np.uint32)
     first[right[::-1]] = left[::-1]
     by = np.argsort(first[left], kind="stable")
-    text_left, text_right = search.text_row[left[by]], search.text_row[right[by]]
+    text_left, text_right = (search.text_row[rows[by]].astype(np.int64) for rows in (left, right))
     similarity = search.text.jaccard(text_left, text_right, search.grams, search.threshold)
     near = similarity > 0
     return NearPairs(pairs[by[near]], similarity[near])

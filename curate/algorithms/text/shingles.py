@@ -16,6 +16,7 @@ from curate.algorithms.text.levels import Level, levelled_bytes
 
 BYTES = 4 << 20  # bytes of text in a block
 ROW = 256  # bytes added for each row when texts are cut into blocks
+ROWS = 1 << 17  # texts whose sizes are looked up at a time
 CONTENT = 4  # numbers at the end of a sketch that are a hash of the levelled text
 
 
@@ -113,8 +114,9 @@ def jaccard(
     from curate.algorithms.text.shingle_loops import jaccard_similarities
 
     out = np.zeros(len(left))
-    sizes = text.str.len_bytes().fill_null(0).to_numpy()
-    cuts = blocks(sizes[left].astype(np.int64) * (np.diff(left, prepend=-1) != 0) + sizes[right], size)
+    cuts = blocks(
+        sizes_of(text, left).astype(np.int64) * (np.diff(left, prepend=-1) != 0) + sizes_of(text, right), size
+    )
 
     def work(number: int) -> None:
         low, high = cuts[number]
@@ -124,6 +126,12 @@ def jaccard(
 
     each(work, range(len(cuts)))
     return out
+
+
+def sizes_of(text: pl.Series, rows: np.ndarray) -> np.ndarray:
+    """Return how many bytes some of the texts have (uint32); 0 for a null one."""
+    parts = [text.gather(rows[low : low + ROWS]).str.len_bytes().fill_null(0) for low in range(0, len(rows), ROWS)]
+    return np.concatenate([np.zeros(0, np.uint32), *(part.to_numpy() for part in parts)])
 
 
 def blocks(sizes: np.ndarray, size: int = BYTES) -> list[tuple[int, int]]:
