@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -19,8 +20,7 @@ from curate.storage.files import disk_failed
 from curate.storage.store import Store
 
 BLOCK = 1 << 24  # bytes written at a time
-VIEW, INSIDE, BEGINNING = 16, 12, 4  # bytes of a view, of the largest text inside one, of a longer text's beginning
-LARGEST = (1 << 31) - 1  # bytes of a part in whose views a place has room
+LARGEST = (1 << 31) - 1  # bytes of texts whose views, of 16 bytes each, can say where they are
 
 
 class _Part(NamedTuple):
@@ -33,8 +33,7 @@ class _Part(NamedTuple):
 def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
     """Return texts as one column that stays on the store's disk.
 
-    A Polars column has a view of each text (16 bytes: its size, its beginning, its place). Where pyarrow is installed,
-    the views of several parts are on disk too; else they are in memory.
+    Polars has a view of each text: 16 bytes. Where pyarrow is installed, those of several parts are on disk too.
 
     Args:
         parts: The texts, in order.
@@ -43,81 +42,69 @@ def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
     Raises:
         Failed: The disk is full.
     """
-    held: list[_Part] = []
-    with tempfile.TemporaryFile(dir=store.path) as file, tempfile.TemporaryFile(dir=store.path) as views:
+    parts = (part.cast(pl.String) for part in parts)
+    with tempfile.TemporaryFile(dir=store.path) as file:
         try:
-            for part in parts:
-                held.append(_write_part(part.cast(pl.String), file, views))
-            file.flush()
-            views.flush()
+            first = list(islice(parts, 2))
+            in_views = len(first) > 1 and find_spec("pyarrow") is not None
+            texts = (_views if in_views else _texts)(chain(first, parts), file)
         except OSError as error:
             raise disk_failed(store.path, error) from None
-        data, placed = _mapped(file), _mapped(views)
-    in_views = len(held) > 1 and find_spec("pyarrow") is not None
-    texts = _as_views(held, data, placed) if in_views else _as_texts(held, data)
-    return pl.concat([pl.Series("text", [], dtype=pl.String), *texts])
+    return pl.concat([pl.Series("text", [], dtype=pl.String), *texts], rechunk=False)
 
 
-def _mapped(file: BinaryIO) -> np.ndarray:
+def _mapped(file: BinaryIO) -> mmap.mmap | bytes:
     """Return the bytes of a file that has just been written; they are read when they are looked at."""
-    return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b"", np.uint8)
+    file.flush()
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b""
 
 
-def _write_part(texts: pl.Series, file: BinaryIO, views: BinaryIO) -> _Part:
-    """Write the bytes of texts, and their views, at the ends of two files."""
+def _views(parts: Iterable[pl.Series], file: BinaryIO) -> list[pl.Series]:
+    """Write texts and their views to a file, as Arrow's stream; return them as they lie there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    schema = pa.schema([("text", pa.string_view())])
+    with pa.ipc.new_stream(file, schema) as stream:
+        for part in parts:
+            for piece in _pieces(part):
+                texts = piece.to_arrow(compat_level=pl.CompatLevel.oldest())  # their bytes alone, one after another
+                stream.write_batch(pa.record_batch([pc.cast(texts, pa.string_view())], schema=schema))
+    column = pa.ipc.open_stream(pa.py_buffer(_mapped(file))).read_all().column(0)
+    return [pl.Series("text", chunk) for chunk in column.chunks]
+
+
+def _pieces(texts: pl.Series) -> Iterator[pl.Series]:
+    """Yield texts in pieces of at most ``LARGEST`` bytes."""
+    if len(texts) > 1 and texts.str.len_bytes().sum() > LARGEST:
+        yield from _pieces(texts[: len(texts) // 2])
+        yield from _pieces(texts[len(texts) // 2 :])
+    else:
+        yield texts
+
+
+def _texts(parts: Iterable[pl.Series], file: BinaryIO) -> list[pl.Series]:
+    """Write texts to a file; return them as they lie there. Their views are in memory."""
+    import nanoarrow as na
+
+    held, texts, begin = [_written(part, file) for part in parts], [], 0
+    data = np.frombuffer(_mapped(file), np.uint8)
+    for part in held:
+        end = begin + part.ends[-1]
+        array = na.c_array_from_buffers(na.large_string(), len(part.ends) - 1, [part.known, part.ends, data[begin:end]])
+        texts.append(pl.Series(array).alias("text"))
+        begin = end
+    return texts
+
+
+def _written(texts: pl.Series, file: BinaryIO) -> _Part:
+    """Write the bytes of texts at the end of a file."""
     known = texts.fill_null("")
     ends = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(known.str.len_bytes().to_numpy(), out=ends[1:])
-    data = known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy()
-    file.write(data.data)
-    views.write(_views(data, ends).data)
+    file.write(known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy().data)
     bits = np.packbits(texts.is_not_null().to_numpy(), bitorder="little") if texts.null_count() else None
     return _Part(ends, bits)
-
-
-def _views(data: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Return Arrow's views of texts (rows x 16 bytes) in a buffer of at most ``LARGEST`` bytes.
-
-    That is the text's size and, of up to 12 bytes, the text; else its first four bytes, a 0 and where it begins.
-    """
-    begin, size = ends[:-1], np.diff(ends)
-    made = np.zeros((len(size), VIEW), np.uint8)
-    whole = made.view("<i4")
-    whole[:, 0] = size
-    inside = size <= INSIDE
-    for place in range(INSIDE):
-        rows = np.flatnonzero((size > place) & (inside if place >= BEGINNING else True))
-        made[rows, 4 + place] = data[begin[rows] + place]
-    whole[~inside, 3] = begin[~inside]
-    return made
-
-
-def _as_views(parts: list[_Part], data: np.ndarray, views: np.ndarray) -> Iterator[pl.Series]:
-    """Yield the texts of each part; their bytes and their views stay where they are."""
-    import pyarrow as pa  # nanoarrow makes no array of views
-
-    begin, row = 0, 0
-    for part in parts:
-        rows, end = len(part.ends) - 1, begin + int(part.ends[-1])
-        if end - begin > LARGEST:
-            yield from _as_texts([part], data[begin:end])
-        else:
-            held = (part.known, views[VIEW * row : VIEW * (row + rows)], data[begin:end])
-            buffers = [None if one is None else pa.py_buffer(one) for one in held]
-            yield pl.Series("text", pa.Array.from_buffers(pa.string_view(), rows, buffers))
-        begin, row = end, row + rows
-
-
-def _as_texts(parts: list[_Part], data: np.ndarray) -> Iterator[pl.Series]:
-    """Yield the texts of each part; their bytes stay where they are, and their views are in memory."""
-    import nanoarrow as na
-
-    begin = 0
-    for part in parts:
-        texts = data[begin : begin + part.ends[-1]]
-        begin += part.ends[-1]
-        array = na.c_array_from_buffers(na.large_string(), len(part.ends) - 1, [part.known, part.ends, texts])
-        yield pl.Series(array).alias("text")
 
 
 def mapped_rows(rows: int, width: int, kind: type, folder: Path) -> np.ndarray:

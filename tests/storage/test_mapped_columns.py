@@ -23,6 +23,20 @@ def test_a_disk_that_fills_while_texts_are_written_is_one_line(store):
     assert sorted(store.path.rglob("*")) == before
 
 
+TEXTS = [["a", None, "é" * 9, ""], [], ["a text that is longer than a view", None], ["b"] * 5]
+
+
+@pytest.mark.parametrize("parts", [TEXTS, TEXTS[:1], [], [[None, None], [None]], [[], []]])
+def test_texts_come_back_as_they_were(store, parts, monkeypatch):
+    """As views on disk, in pieces of few bytes, and with the views in memory, as where pyarrow is missing."""
+    flat = [text for part in parts for text in part]
+    for setting in ({}, {"LARGEST": 20}, {"find_spec": lambda name: None}):
+        for name, value in setting.items():
+            monkeypatch.setattr(mapped_columns, name, value)
+        found = mapped_texts((pl.Series(part, dtype=pl.String) for part in parts), store)
+        assert found.to_list() == flat and found.dtype == pl.String and found.name == "text"
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_a_column_without_numbers_needs_no_file(tmp_path, shape):
     rows = mapped_rows(*shape, np.float32, tmp_path / "no folder")
