@@ -153,30 +153,28 @@ def compare_members(
 
 
 @compiled
-def settle(pairs: np.ndarray, states: np.ndarray, waiting: np.ndarray) -> int:
-    """Decide places in order, as far as the near pairs found so far allow; return how many stay unknown.
+def settle(pairs: np.ndarray, states: np.ndarray, waiting: np.ndarray, low: int, high: int) -> None:
+    """Decide the places from ``low`` to ``high`` in order, as far as the near pairs found so far allow.
 
     Args:
-        pairs: The near pairs, sorted; those whose right place is decided, or whose left one is dropped, may be missing.
-        states: What is known of each place (uint8), which is updated.
+        pairs: The near pairs of these right places, sorted; those whose left place is dropped may be missing.
+        states: What is known of each place (uint8), which is updated; all before ``low`` have been looked at.
         waiting: Whether a place has yet to be compared with places before it (Boolean).
+        low: The first place.
+        high: The place after the last.
     """
-    at, unknown = 0, 0
-    for place in range(len(states)):
+    at = 0
+    for place in range(low, high):
         is_open, dropped = waiting[place], False
         while at < len(pairs) and np.int64(pairs[at] >> HALF) == place:
             state = states[np.int64(pairs[at] & LOW)]
             dropped |= state == KEPT
             is_open |= state == UNKNOWN
             at += 1
-        if states[place] == UNKNOWN:
-            if dropped:
-                states[place] = DROPPED
-            elif is_open:
-                unknown += 1
-            else:
-                states[place] = KEPT
-    return unknown
+        if states[place] == UNKNOWN and dropped:
+            states[place] = DROPPED
+        elif states[place] == UNKNOWN and not is_open:
+            states[place] = KEPT
 
 
 @compiled

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from curate.pipeline.semantic_parts.checks import held
 from curate.pipeline.semantic_parts.members import Compared, Members
-from curate.storage.array_files import read_array, write_array
+from curate.storage.array_files import write_array
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def compare_rows(task: CompareTask) -> Found:
     """Write what a round finds in a range of buckets."""
     from curate.algorithms.vectors.bucket_pair_loops import compare_members
 
-    members = np.array(read_array(task.rest)) if task.rest else task.members.read(task.files.size)
-    vectors, bits, states = task.files.arrays()
+    members = np.array(held(task.rest, np.uint64, None)) if task.rest else task.members.read(task.files.size)
+    vectors, bits, states = task.files.arrays(members, task.members.band)
     near, rest, waiting = compare_members(
         members, vectors, task.files.threshold, bits, task.members.band, states, task.compared, task.limit
     )

@@ -1,6 +1,6 @@
 """The phases of ``dedup: semantic`` in parts, one after another: what ``keep_dissimilar`` decides by buckets.
 
-This process holds some numbers of each row (``docs/scale.md``), and the near pairs whose rows are not decided yet.
+This process holds some numbers of each row (``docs/scale.md``), and the near pairs of some rows at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.vectors.hyperplanes import BandPlan
-from curate.algorithms.vectors.places import DROPPED, KEPT, UNKNOWN, Decisions, Places
+from curate.algorithms.vectors.places import KEPT, Decisions, Places
 from curate.dedup.semantic import Settings, duplicates
+from curate.pipeline.semantic_parts.checks import check_places, held
 from curate.pipeline.semantic_parts.compare import CompareTask, compare_rows
-from curate.pipeline.semantic_parts.members import Compared, Members
+from curate.pipeline.semantic_parts.members import LOW, Compared, Members
 from curate.pipeline.semantic_parts.nearest import NearestTask, find_nearest
 from curate.pipeline.semantic_parts.signs import Signed, SignsTask, make_signs
 from curate.pipeline.semantic_parts.sizes import TaskSizes
@@ -30,6 +31,7 @@ Task = TypeVar("Task")
 Made = TypeVar("Made")
 MOST = 1 << 32  # rows: a number of one has 32 bits
 BLOCK = 1 << 14  # vectors written at a time
+PAIRS = 1 << 26  # near pairs read at a time: 512 MB
 FEW = 500_000  # members of buckets: a round of fewer is done here, before other processes would have started
 
 
@@ -121,16 +123,14 @@ class MeaningInParts:
 
     def _settle(self, files: Compared, ranges: list[Members], states: np.ndarray) -> None:
         """Decide every place, in rounds."""
-        from curate.algorithms.vectors.bucket_pair_loops import settle
-
-        pairs, compared, limit, number = np.zeros(0, np.uint64), 0, self.sizes.first, 0
+        near, compared, limit, number = list[str](), 0, self.sizes.first, 0
         todo = [(one, "") for one in ranges]
         while todo:
             what = f"compare-{number}"
-            held = replace(files, states=self._written(states, what))
+            now = replace(files, states=self._written(states, what))
             out = self._folder(what)
             tasks = [
-                CompareTask(one, rest, held, compared, limit, str(out / f"{place:06d}"), self.writer.durable)
+                CompareTask(one, rest, now, compared, limit, str(out / f"{place:06d}"), self.writer.durable)
                 for place, (one, rest) in enumerate(todo)
             ]
             few = sum(len(read_array(rest)) for _, rest in todo if rest) < FEW and number
@@ -138,9 +138,8 @@ class MeaningInParts:
             waiting = np.zeros(len(states), bool)
             for one in found:
                 waiting[read_array(one.waiting)] = True
-            pairs = np.sort(np.concatenate([pairs, *(read_array(one.near) for one in found)]))
-            settle(pairs, states, waiting)
-            pairs = _undecided(pairs, states)
+            near += [one.near for one in found if len(read_array(one.near))]
+            settle_from(near, states, waiting)
             todo = [(one, made.rest) for (one, _), made in zip(todo, found, strict=True) if made.rest]
             compared, limit, number = limit, 4 * limit, number + 1
 
@@ -153,16 +152,41 @@ class MeaningInParts:
         """Find the nearest kept place of each dropped one, and the cosine to it."""
         from curate.algorithms.vectors.bucket_pair_loops import raise_closest
 
-        held, out = replace(files, states=self._written(states, "nearest")), self._folder("nearest")
+        now, out = replace(files, states=self._written(states, "nearest")), self._folder("nearest")
         tasks = [
-            NearestTask(one, held, str(out / f"{place:06d}"), self.writer.durable) for place, one in enumerate(ranges)
+            NearestTask(one, now, str(out / f"{place:06d}"), self.writer.durable) for place, one in enumerate(ranges)
         ]
         for made in self._made("nearest", find_nearest, tasks):
-            place, near = read_array(made.places)
-            raise_closest(place, near, read_array(made.cosines), decisions.nearest, decisions.cosine)
+            found = held(made.places, np.uint32, 2, None)
+            check_places(made.places, found, len(states))
+            cosines = held(made.cosines, np.float64, found.shape[1])
+            raise_closest(found[0], found[1], cosines, decisions.nearest, decisions.cosine)
 
 
-def _undecided(pairs: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """Return the pairs that may matter yet: the right place is unknown, and the left one not dropped."""
-    right, left = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return pairs[(states[right] == UNKNOWN) & (states[left] != DROPPED)]
+def settle_from(files: Sequence[str], states: np.ndarray, waiting: np.ndarray, most: int = PAIRS) -> None:
+    """Decide places as far as the near pairs in files allow (``bucket_pair_loops.settle``).
+
+    Args:
+        files: The files of the pairs, each sorted. They are opened anew for some places at a time, as there may be more
+            than a process may have open.
+        states: What is known of each place (uint8), which is updated.
+        waiting: Whether a place has yet to be compared with places before it (Boolean).
+        most: About how many pairs are in memory at a time.
+    """
+    from curate.algorithms.vectors.bucket_pair_loops import settle
+
+    count, total = len(states), sum(len(read_array(file)) for file in files)
+    step = max(1, count * most // max(total, most))
+    for low in range(0, count, step):
+        high = min(low + step, count)
+        ends = np.array([low << 32, (high << 32) - 1], np.uint64)  # a left place is before its right one
+        some = [np.zeros(0, np.uint64)]
+        for file in files:
+            pairs = held(file, np.uint64, None)
+            first, end = np.searchsorted(pairs, ends)
+            some.append(np.array(pairs[first:end]))
+            check_places(file, some[-1] & LOW, count)
+        pairs = np.concatenate(some)
+        del some
+        pairs.sort()
+        settle(pairs, states, waiting, low, high)

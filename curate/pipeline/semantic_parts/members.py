@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from curate.algorithms.vectors.places import SignBits
+from curate.pipeline.semantic_parts.checks import check_bands, check_places, held
 from curate.pipeline.semantic_parts.signs import Signed
 from curate.storage.array_files import read_array
 
-HALF = np.uint64(32)
+HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,20 @@ class Compared:
     cutoff: int
     threshold: float
 
-    def arrays(self) -> tuple[np.ndarray, SignBits, np.ndarray]:
-        """Return the vectors, the sign bits and the states, as the compiled loops take them."""
-        vectors, bits, states = (np.asarray(read_array(name)) for name in (self.vectors, self.bits, self.states))
+    def arrays(self, members: np.ndarray, band: int) -> tuple[np.ndarray, SignBits, np.ndarray]:
+        """Return the vectors, the sign bits and the states, as the compiled loops take them.
+
+        Args:
+            members: The members of buckets that are to be compared (``Members.read``).
+            band: Their band.
+
+        Raises:
+            Damaged: A file does not hold a line for each of them. (Compiled loops would read beyond its end.)
+        """
+        states = held(self.states, np.uint8, None)
+        vectors, bits = held(self.vectors, np.float32, len(states), None), held(self.bits, np.uint64, len(states), None)
+        check_places(self.states, members & LOW, len(states))
+        check_bands(self.bits, band + 1, self.size, bits.shape[1])
         return vectors, SignBits(bits, self.size, self.cutoff), states
 
 
@@ -55,12 +67,12 @@ class Members:
 
     def read(self, size: int) -> np.ndarray:
         """Return the members, packed and sorted (``bucket_pair_loops``), for bands of so many bits."""
-        held = []
+        some = []
         for part in self.parts:
             buckets = read_array(part.buckets)[self.band].astype(np.uint64)
             place = np.arange(part.low, part.low + len(buckets), dtype=np.uint64)
             packed = buckets << HALF | place
-            held.append(packed[buckets * self.ranges >> size == self.number] if self.ranges > 1 else packed)
-        members = np.concatenate(held)
+            some.append(packed[buckets * self.ranges >> size == self.number] if self.ranges > 1 else packed)
+        members = np.concatenate(some)
         members.sort()
         return members

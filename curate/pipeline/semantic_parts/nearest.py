@@ -38,8 +38,8 @@ def find_nearest(task: NearestTask) -> Nearest:
     """Write the nearest kept places in a range of buckets."""
     from curate.algorithms.vectors.bucket_pair_loops import nearest_members
 
-    vectors, bits, states = task.files.arrays()
     members = task.members.read(task.files.size)
+    vectors, bits, states = task.files.arrays(members, task.members.band)
     found = nearest_members(members, vectors, task.files.threshold, bits, task.members.band, states)
     files = Nearest(f"{task.path}-places.npy", f"{task.path}-cosines.npy")
     write_array(Path(files.places), np.stack(found[:2]), durable=task.durable)

@@ -7,7 +7,8 @@ import numpy as np
 
 from curate.algorithms.parallel import in_blocks
 from curate.algorithms.vectors.places import SignBits
-from curate.storage.array_files import read_array, write_array
+from curate.pipeline.semantic_parts.checks import check_bands, damaged, held
+from curate.storage.array_files import write_array
 
 BLOCK = 1 << 9  # places hashed at a time
 
@@ -58,9 +59,12 @@ def make_signs(task: SignsTask) -> Signed:
     """Write the sign bits and the buckets of a part."""
     from curate.algorithms.vectors.hyperplane_loops import band_buckets, signs
 
-    vectors, centre, flips = (np.asarray(read_array(name)) for name in (task.vectors, task.centre, task.flips))
-    turns, _, width = flips.shape
-    count = task.high - task.low
+    centre, flips = held(task.centre, np.float32, None), held(task.flips, np.float32, None, 3, None)
+    vectors = held(task.vectors, np.float32, None, len(centre))
+    (turns, _, width), count = flips.shape, task.high - task.low
+    if not 0 <= task.low < task.high <= len(vectors) or width < max(64, len(centre)) or width & (width - 1):
+        raise damaged(task.flips, f"does not fit rows {task.low} to {task.high} of vectors {vectors.shape}")
+    check_bands(task.flips, task.bands, task.size, turns * width // 64)
     part, rows = vectors[task.low : task.high], np.arange(count)
     bits = np.empty((count, turns * width // 64), np.uint64)
     in_blocks(count, BLOCK, lambda low, high: signs(part, rows, centre, flips, low, high, bits))

@@ -16,13 +16,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from curate.algorithms.vectors.places import DROPPED, KEPT, UNKNOWN
 from curate.api.run import run
 from curate.dedup.semantic import dedup
-from curate.pipeline.semantic_parts.in_parts import MeaningInParts
+from curate.pipeline.semantic_parts.in_parts import MeaningInParts, settle_from
 from curate.pipeline.semantic_parts.sizes import TaskSizes
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import Runner, run_by
 from curate.spread.worker_processes import ROOT, WorkerProcesses
+from curate.storage.array_files import write_array
 from curate.storage.store import Store
 from schemas.errors import Failed
 from schemas.load_recipe import load_recipe
@@ -136,6 +138,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from curate.spread.worker_processes import WorkerProcesses
+from curate.storage.array_files import write_array
 from curate.storage.store import Store
 from tests.pipeline.semantic_parts.test_in_parts import FEW, in_parts, near_vectors
 in_parts(Store(Path(sys.argv[1]), durable=False), near_vectors(3, 400), FEW, WorkerProcesses(2), "killed")
@@ -193,3 +196,15 @@ def test_a_recipe_in_parts_makes_the_same_stage(tmp_path):
         made[name] = stage.content("decisions"), stage.manifest["result"], runner.made
     assert made["one"][:2] == made["parts"][:2] and "near other data (20 rows)" in made["one"][1]
     assert made["one"][2] < made["parts"][2]
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_pairs_settle_alike_however_many_are_read(tmp_path, most):
+    """A chain in two files: each row is near the one before it, so every other one stays; the last one waits."""
+    pairs = [np.uint64(right << 32 | right - 1) for right in range(1, 9)]
+    files = [str(tmp_path / "one.npy"), str(tmp_path / "other.npy"), str(tmp_path / "none.npy")]
+    for file, some in zip(files, (pairs[::2], pairs[1::2], []), strict=True):
+        write_array(Path(file), np.array(some, np.uint64))
+    states, waiting = np.zeros(10, np.uint8), np.arange(10) == 9
+    settle_from(files, states, waiting, most)
+    assert states.tolist() == [KEPT, DROPPED] * 4 + [KEPT, UNKNOWN]
