@@ -28,7 +28,6 @@ from benchmarks.scale import RECIPE, SAMPLES, write_candidates
 
 # As the console script is started: DuckDB shows a progress bar on stdout where there is no main file (``python -c``).
 GRISTMILL = (sys.executable, "-m", "cli.main")
-SHARE = 0.6  # of the undisturbed run's time, within which it is killed
 READ_ROWS = 20_000  # by a slow reader: no part of a table, so that it gets all of them or none
 PIECE, PAUSE = 65_536, 0.1  # bytes that a slow reader takes at a time, and the seconds that it waits then
 QUERIES = (
@@ -164,7 +163,7 @@ def soak(folder: Path, whole: Tables, seconds: float, kills: int, draw: random.R
         store, here = folder / f"killed{number}", 0
         readers.store, ended = store, False
         while done < kills and not ended:
-            moment = draw.uniform(0, SHARE * seconds)
+            moment = draw.uniform(0, seconds)
             ended = not kill_at(folder, store, moment)
             if not ended:
                 done, here = done + 1, here + 1
