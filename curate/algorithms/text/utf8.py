@@ -9,8 +9,7 @@ def utf8(text: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 
     The second array is one longer than ``text``. A null text has no bytes.
     """
-    known = text.cast(pl.String)
-    known = known.fill_null("") if known.null_count() else known
+    known = text.cast(pl.String).fill_null("")
     data = known.cast(pl.Binary).cast(pl.List(pl.UInt8)).list.explode(empty_as_null=False).to_numpy()
     ends = np.zeros(len(known) + 1, np.int64)
     np.cumsum(known.str.len_bytes().to_numpy(), out=ends[1:])

@@ -88,7 +88,7 @@ def check(checks: pl.DataFrame, texts: pl.Series, constraints: Constraints) -> p
     row, constraint = checks["row"], checks["constraint"]
     form = constraints.form.gather(constraint).to_numpy()
     form = np.where(texts.str.contains(ALNUM).fill_null(False).gather(row).to_numpy(), form, -1)
-    order = np.argsort(form)  # the checks of a form stand together, behind those of texts with nothing in them
+    order = np.argsort(form, kind="stable")  # the checks of a form stand together, in the order of the rows
     form, sorted_texts = form[order], texts.gather(row.gather(order))
     place = constraints.place.gather(constraint.gather(order))
     begins = np.flatnonzero(np.concatenate(([True], form[1:] != form[:-1]))) if len(form) else order
