@@ -28,13 +28,14 @@ def draft_store(kept_in: Store | None = None) -> Generator[Store]:
         if kept_in is None:
             _remove_leftovers(Path(tempfile.gettempdir()))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))
+            stack.callback(_remove, folder)
         else:
             folder = _taken_over(kept_in.path / "work", stack)
         if not (folder / LOCK).exists():
             fcntl.flock(stack.enter_context(open(folder / LOCK, "w", encoding="utf-8")), fcntl.LOCK_EX)
         yield Store(folder / "store", durable=kept_in is not None)
         if kept_in is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
 
 def _taken_over(work: Path, stack: ExitStack) -> Path:
@@ -60,7 +61,13 @@ def _remove_leftovers(folder: Path) -> None:
         with suppress(OSError), open(left / LOCK, "r+", encoding="utf-8") as lock:  # another user's cannot be opened
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_new(left):
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock last: where this process is killed, the next plan finds the lock, and removes all."""
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_new(folder: Path) -> bool:

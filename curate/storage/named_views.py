@@ -39,25 +39,39 @@ def names_in(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.lower()) if word in EVERYTHING}
 
 
-def create_named(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Create a view or a macro in a database that has what it reads."""
-    con.execute(candidates_view(con) if name == "candidates" else _statement(name))
+def create_named(con: duckdb.DuckDBPyConnection, name: str, scorers: list[str] | None = None) -> None:
+    """Create a view or a macro in a database that has what it reads.
+
+    Args:
+        con: The connection to the database.
+        name: The view or the macro.
+        scorers: The scorers whose columns the view ``candidates`` has; None for those of the table ``scores``.
+    """
+    if name == "candidates":
+        con.execute(candidates_view(scorers_in(con) if scorers is None else scorers))
+    else:
+        con.execute(_statement(name))
 
 
-def candidates_view(con: duckdb.DuckDBPyConnection) -> str:
+def scorers_in(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the names of the scorers in a database's table ``scores``."""
+    try:
+        found = con.execute("SELECT DISTINCT scorer FROM scores WHERE scorer IS NOT NULL ORDER BY 1").fetchall()
+    except duckdb.Error:  # the table is damaged: the view says so when it is read
+        return []
+    return [scorer for (scorer,) in found]
+
+
+def candidates_view(scorers: list[str]) -> str:
     """Return the statement that makes the view ``candidates``: a candidate, its prompt, and a column for each scorer.
 
     A score is null where the scorer gave none. A scorer that has the name of a column, or of another scorer but for
     capitals, has ``_score`` (or ``_score2``) at the end of its name.
     """
-    try:
-        found = con.execute("SELECT DISTINCT scorer FROM scores WHERE scorer IS NOT NULL ORDER BY 1").fetchall()
-    except duckdb.Error:  # the table is damaged: the view says so when it is read
-        found = []
     own = [name for name in COMPLETIONS if name not in ("completion_id", "prompt_id", "messages")]
     first = ["completion_id", "prompt_id", "prompt", "response"]
     taken, values = {*first, *own, *OF_PROMPT}, []
-    for (scorer,) in found:
+    for scorer in scorers:
         name = _free_name(scorer, taken)
         taken.add(name.lower())
         values.append(f"max(value) FILTER (scorer = {literal(scorer)}) AS {quoted(name)}")

@@ -14,6 +14,8 @@ where their name is asked for: ``connect(store, "demo.limit20")``.
 
 import os
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import duckdb
 
@@ -21,7 +23,7 @@ from curate.storage.damage import Damaged, files_damage, is_plain, remedy_of, ta
 from curate.storage.files import sync
 from curate.storage.hand_labels import FILE as LABELS_FILE
 from curate.storage.history_tables import create_history, history_rows
-from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, with_needs
+from curate.storage.named_views import EVERYTHING, FROM_FILES, NAMED, create_named, names_in, scorers_in, with_needs
 from curate.storage.records import RunInfo
 from curate.storage.store import Store
 from curate.storage.table_views import (
@@ -30,6 +32,7 @@ from curate.storage.table_views import (
     decision_history_select,
     embeddings_select,
     in_store_macro,
+    nothing_of,
     refusal,
     table_select,
 )
@@ -181,8 +184,30 @@ def _create_all(
             con.execute(_refusal(table, f"{table}: damaged: {error}; {DOCTOR}"))
         except duckdb.Error as error:
             con.execute(_refusal(table, f"{store.path / 'runs'}: damaged: {_first_line(error)}; {DOCTOR}"))
-    for name in (name for name in names if name in NAMED and name not in FROM_FILES):
-        create_named(con, name)
+    named = [name for name in names if name in NAMED and name not in FROM_FILES]
+    scorers = scorers_in(con) if "candidates" in named else []
+    with _without_files(con, tables if movable else []):
+        for name in named:
+            create_named(con, name, scorers)
+
+
+@contextmanager
+def _without_files(con: duckdb.DuckDBPyConnection, views: list[str]) -> Generator[None]:
+    """Let views stand for no rows, with the same columns, for a body that makes others of them.
+
+    DuckDB opens every file of a view for each view that is made of it, which takes longer than all else in a store of
+    many files.
+    """
+    for name in views:
+        heads = con.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [name]
+        ).fetchall()
+        con.execute(f"ALTER VIEW {name} RENAME TO {name}_of_files")
+        con.execute(f"CREATE VIEW {name} AS {nothing_of(dict(heads))}")
+    yield
+    for name in views:
+        con.execute(f"DROP VIEW {name}")
+        con.execute(f"ALTER VIEW {name}_of_files RENAME TO {name}")
 
 
 def _select(store: Store, name: str, files: dict[str, list[StageFiles]]) -> tuple[str, list[str]]:

@@ -1,5 +1,6 @@
 """The store of a plan: removed after it, also where its process was killed; in a store it is gone on with."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,23 @@ def test_a_killed_plans_store_is_removed_a_live_ones_is_not(tmp_path, monkeypatc
         assert (held.exists(), left.exists(), store.path.exists()) == (True, False, True)
     alive.communicate("")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_plan_is_removed_after_its_store(tmp_path, monkeypatch):
+    """So a process that is killed meanwhile leaves a lock, by which the next plan knows that nobody is there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, removed, remove = tmp_path / "gristmill-plan-left", [], shutil.rmtree
+    (left / "store").mkdir(parents=True)
+    (left / "lock").touch()
+
+    def watched(folder, **options):
+        removed.append((Path(folder).name, (left / "lock").exists()))
+        remove(folder, **options)
+
+    monkeypatch.setattr("curate.storage.draft_store.shutil.rmtree", watched)
+    with draft_store():
+        assert removed == [("store", True), (left.name, True)]
+    assert [name for name, _ in removed[2:]][0] == "store" and list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_plan_in_a_store_is_gone_on_with(tmp_path):

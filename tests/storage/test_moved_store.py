@@ -88,3 +88,18 @@ def test_gristmill_itself_reads_a_moved_store(moved, monkeypatch):
     monkeypatch.chdir(moved)
     with connect(Store("."), None, QUERY) as con:
         assert con.execute(QUERY).fetchall() == ROWS
+
+
+COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY 1, column_index"
+
+
+def test_the_file_has_the_views_that_memory_has(moved):
+    """Views of views are made there before those of files are: their columns and rows are the same."""
+    store = Store(moved)
+    publish(store)
+    with connect(store) as memory, duckdb.connect(str(moved / NAME), read_only=True) as file:
+        columns = memory.execute(COLUMNS).fetchall()
+        assert ("candidates", "x", "DOUBLE") in columns and file.execute(COLUMNS).fetchall() == columns
+        for name in dict.fromkeys(name for name, _, _ in columns):
+            rows = f"SELECT * FROM {name} ORDER BY ALL"
+            assert file.execute(rows).fetchall() == memory.execute(rows).fetchall(), name

@@ -4,6 +4,7 @@ Words, lines and phrases are those of ``curate.verifiers.constraints.text_units`
 takes Series and returns one of the same length. Rust's regular expressions take linear time on any text.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -29,25 +30,35 @@ def where(texts: pl.Series, rows: pl.Series, changed: pl.Series) -> pl.Series:
     return texts.clone().scatter(rows.arg_true(), changed) if rows.any() else texts  # in place without the clone
 
 
+def change(texts: pl.Series, rows: pl.Series, how: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Return the texts with those where ``rows`` is true replaced by what ``how`` makes of them."""
+    return where(texts, rows, how(texts.filter(rows))) if rows.any() else texts
+
+
 def with_line_feeds(texts: pl.Series) -> pl.Series:
     r"""Return the texts with "\n" for every line break."""
     odd = texts.str.contains_any(LINE_BREAKS)
-    some = texts.filter(odd).str.replace_all("\r\n", "\n", literal=True)
-    return where(texts, odd, some.str.replace_all(r"[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", "\n"))
+    return change(texts, odd, lambda some: some.str.replace_all(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", "\n"))
 
 
 def straight(texts: pl.Series) -> pl.Series:
     """Return the texts with straight quotes for curly ones."""
-    curly = texts.str.contains_any(CURLY)
-    some = texts.filter(curly).str.replace_many(CURLY, ['"', '"', "'", "'"])
-    return where(texts, curly, some)
+    return change(texts, texts.str.contains_any(CURLY), _straight)
+
+
+def _straight(texts: pl.Series) -> pl.Series:
+    return texts.str.replace_many(CURLY, ['"', '"', "'", "'"])
 
 
 def plain(texts: pl.Series) -> pl.Series:
     """Return the texts in the form in which phrases are compared: lower case, straight quotes, single spaces."""
-    texts = straight(texts.str.to_lowercase())
-    odd = texts.str.contains_any(["  ", "\n", "\t", *LINE_BREAKS]) | (texts.str.len_bytes() != texts.str.len_chars())
-    return where(texts, odd, texts.filter(odd).str.replace_all(r"[\s--\x20]+|  +", " ")).str.strip_chars(" ")
+    texts, text = texts.str.to_lowercase(), pl.col("text")
+    beyond_ascii = text.str.len_bytes() != text.str.len_chars()
+    signs = texts.to_frame("text").select(  # as one expression: each by itself costs more than it takes for a few texts
+        curly=text.str.contains_any(CURLY), odd=text.str.contains_any(["  ", "\n", "\t", *LINE_BREAKS]) | beyond_ascii
+    )
+    texts = change(texts, signs["curly"], _straight)
+    return change(texts, signs["odd"], lambda some: some.str.replace_all(r"[\s--\x20]+|  +", " ")).str.strip_chars(" ")
 
 
 def word_count(texts: pl.Series) -> pl.Series:
@@ -58,9 +69,10 @@ def word_count(texts: pl.Series) -> pl.Series:
 
         (data, ends), classes = utf8(texts), word_classes()
         in_blocks(len(texts), BLOCK, lambda low, high: count_alnum_words(data, ends, classes, low, high, found))
-    count = pl.Series(found).set(texts.is_null(), None)
-    rare = (count < 0).fill_null(False)
-    return where(count, rare, texts.filter(rare).str.count_matches(WORD).cast(pl.Int64))
+    if (found < 0).any():  # rare characters
+        rare = pl.Series(found < 0)
+        found[rare.to_numpy()] = texts.filter(rare).str.count_matches(WORD).to_numpy()
+    return _null_as(texts, pl.Series(found))
 
 
 def line_count(texts: pl.Series) -> pl.Series:
@@ -71,7 +83,12 @@ def line_count(texts: pl.Series) -> pl.Series:
 
         (data, ends), classes = utf8(texts), word_classes()
         in_blocks(len(texts), BLOCK, lambda low, high: count_full_lines(data, ends, classes, low, high, found))
-    return pl.Series(found).set(texts.is_null(), None)
+    return _null_as(texts, pl.Series(found))
+
+
+def _null_as(texts: pl.Series, found: pl.Series) -> pl.Series:
+    """Return what was found, null where the text is."""
+    return found.set(texts.is_null(), None) if texts.null_count() else found
 
 
 @cache
@@ -96,29 +113,43 @@ def uppercase_only(texts: pl.Series) -> pl.Series:
 
 def times(texts: pl.Series, phrases: list[pl.Series]) -> list[pl.Series]:
     """Return, for each column of phrases, how often each text has its phrase as whole words."""
-    low = texts.str.to_lowercase()
-    return [_times(low, phrase.str.to_lowercase()) for phrase in phrases]
+    size, low = len(texts), texts.str.to_lowercase()
+    found = _times(pl.concat([low] * len(phrases), rechunk=True), pl.concat(phrases, rechunk=True).str.to_lowercase())
+    return [found[place * size : (place + 1) * size] for place in range(len(phrases))]
 
 
 def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
     # Most texts do not have the phrase's first word, which is a quick check.
-    rows = texts.str.contains(pl.lit(phrases.str.extract(f"({ALNUM}+)").fill_null("")), literal=True)
-    texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
+    word = pl.col("phrase").str.extract(f"({ALNUM}+)").fill_null("")
+    both = pl.DataFrame([texts.alias("text"), phrases.alias("phrase")])
+    rows = both.select(pl.col("text").str.contains(word, literal=True)).to_series()
     found = np.zeros(len(texts), np.int64)
-    if len(texts):
+    if rows.any():
         from curate.algorithms.text.word_loops import count_whole
 
-        count_whole(*utf8(texts), *utf8(phrases), word_classes(), found)
-    return where(pl.Series([0], dtype=pl.Int64).new_from_index(0, len(rows)), rows, pl.Series(found))
+        some = np.zeros(int(rows.sum()), np.int64)
+        count_whole(*utf8(plain(texts.filter(rows))), *utf8(plain(phrases.filter(rows))), word_classes(), some)
+        found[rows.fill_null(False).to_numpy()] = some
+    return pl.Series(found)
 
 
-def first_is_spaced(texts: pl.Series) -> pl.Series:
-    """Return whether each text begins with a character that is ``SPACED``; false for an empty one."""
+def begin_with(texts: pl.Series, phrases: pl.Series) -> pl.Series:
+    """Return whether each text begins with its phrase, and the phrase's last word ends there too; all are ``plain``."""
     found = np.zeros(len(texts), bool)
     if len(texts):
         from curate.algorithms.text import word_loops
 
-        word_loops.first_is_spaced(*utf8(texts), word_classes(), found)
+        word_loops.begin_with(*utf8(texts), *utf8(phrases), word_classes(), found)
+    return pl.Series(found)
+
+
+def end_with(texts: pl.Series, phrases: pl.Series) -> pl.Series:
+    """Return whether each text ends with its phrase, and the phrase's first word begins there; all are ``plain``."""
+    found = np.zeros(len(texts), bool)
+    if len(texts):
+        from curate.algorithms.text import word_loops
+
+        word_loops.end_with(*utf8(texts), *utf8(phrases), word_classes(), found)
     return pl.Series(found)
 
 

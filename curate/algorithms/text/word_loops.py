@@ -62,10 +62,40 @@ def is_spaced(data: np.ndarray, at: int, kinds: np.ndarray) -> bool:
 
 
 @compiled
-def first_is_spaced(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, out: np.ndarray) -> None:
-    """Fill ``out`` with whether the first character of each text is ``is_spaced``; false for an empty text."""
+def begin_with(
+    data: np.ndarray, ends: np.ndarray, phrases: np.ndarray, stops: np.ndarray, kinds: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill ``out`` with whether each text begins with its phrase, behind which no letter of its last word follows."""
     for row in range(len(out)):
-        out[row] = ends[row] < ends[row + 1] and is_spaced(data, ends[row], kinds)
+        at, low, size = ends[row], stops[row], stops[row + 1] - stops[row]
+        after = at + size
+        out[row] = same_bytes(data, at, ends[row + 1], phrases, low, size)
+        if out[row] and size and after < ends[row + 1] and goes_on(phrases, low, low + size, kinds):
+            out[row] = not is_spaced(data, after, kinds)
+
+
+@compiled
+def end_with(
+    data: np.ndarray, ends: np.ndarray, phrases: np.ndarray, stops: np.ndarray, kinds: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill ``out`` with whether each text ends with its phrase, before which no letter of its first word stands."""
+    for row in range(len(out)):
+        low, size = stops[row], stops[row + 1] - stops[row]
+        at = ends[row + 1] - size
+        out[row] = at >= ends[row] and same_bytes(data, at, ends[row + 1], phrases, low, size)
+        if out[row] and size and goes_on(data, ends[row], at, kinds):
+            out[row] = not is_spaced(phrases, low, kinds)
+
+
+@inlined
+def same_bytes(data: np.ndarray, at: int, end: int, phrases: np.ndarray, low: int, size: int) -> bool:
+    """Return whether a phrase's bytes are those of a text from a byte on."""
+    if at + size > end:
+        return False
+    same = 0
+    while same < size and data[at + same] == phrases[low + same]:
+        same += 1
+    return same == size
 
 
 @compiled

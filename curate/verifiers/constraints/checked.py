@@ -1,7 +1,9 @@
 """Check responses against the constraints of their prompts: the share that hold, and each one's verdict as JSON."""
 
 import json
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
 from curate.algorithms.parallel import each
@@ -11,6 +13,10 @@ from curate.verifiers.constraints.truths import Constraints, read_constraints
 
 PART = 8_192  # rows checked at a time, so that their texts nearly fit into a core's cache
 VARIANTS = 8  # of a text in loose mode
+FALSE = pl.Series("holds", [False])
+NO_COUNT = pl.Series("count", [None], dtype=pl.Int64)
+NOTHING = pl.Series("found", [None], dtype=pl.String)
+VERDICTS = pl.DataFrame([FALSE, NO_COUNT, NOTHING]).clear()
 
 
 def checked(response: pl.Series, ground_truth: pl.Series, *, strict: bool = True) -> pl.DataFrame:
@@ -79,45 +85,81 @@ def check(checks: pl.DataFrame, texts: pl.Series, constraints: Constraints) -> p
     Returns:
         In the same order, ``holds`` (Boolean), and ``shown``, the constraint as JSON with what was found.
     """
-    something = texts.str.contains(ALNUM).fill_null(False)
-    checks = checks.with_row_index("check").with_columns(
-        form=constraints.form.gather(checks["constraint"]), something=something.gather(checks["row"])
+    row, constraint = checks["row"], checks["constraint"]
+    form = constraints.form.gather(constraint).to_numpy()
+    form = np.where(texts.str.contains(ALNUM).fill_null(False).gather(row).to_numpy(), form, -1)
+    order = np.argsort(form, kind="stable")  # the checks of a form stand together, in the order of the rows
+    form, sorted_texts = form[order], texts.gather(row.gather(order))
+    place = constraints.place.gather(constraint.gather(order))
+    begins = np.flatnonzero(np.concatenate(([True], form[1:] != form[:-1]))) if len(form) else order
+    spans = [
+        (int(form[begin]), low, min(low + PART, end))
+        for begin, end in pairwise([*begins.tolist(), len(form)])
+        for low in range(begin, end, PART)
+    ]
+    done = each(lambda span: check_span(*span, sorted_texts, place, constraints), spans)
+    verdicts = pl.concat([VERDICTS, *done])
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return verdicts[back].select(
+        "holds",
+        shown=pl.concat_str(
+            constraints.begun.gather(constraint),
+            pl.lit(', "found": '),
+            pl.coalesce(pl.col("count").cast(pl.String), "found"),
+            pl.lit("}"),
+        ).fill_null(constraints.shown.gather(constraint)),
     )
-    groups = checks.filter("something").partition_by("form")
-    parts = [part for group in groups for part in group.iter_slices(PART)]
-    done = each(lambda part: check_part(part, texts, constraints), parts)
-    empty = checks.filter(~pl.col("something")).select(
-        "check", holds=pl.lit(False), shown=pl.lit(constraints.shown).gather(pl.col("constraint"))
-    )
-    return pl.concat([empty, *done]).sort("check")
 
 
-def check_part(part: pl.DataFrame, texts: pl.Series, constraints: Constraints) -> pl.DataFrame:
-    """Check rows whose constraints have one form: one kind, with lists of the same lengths."""
-    kind, columns = constraints.columns[part["form"][0]]
-    shown, at = constraints.shown.gather(part["constraint"]), constraints.place.gather(part["constraint"])
+def check_span(
+    form: int, low: int, high: int, texts: pl.Series, place: pl.Series, constraints: Constraints
+) -> pl.DataFrame:
+    """Check rows whose constraints have one form: one kind, with lists of the same lengths.
+
+    Args:
+        form: The form; -1 for rows that satisfy no constraint.
+        low: The first of the rows.
+        high: The row after the last.
+        texts: The texts of all rows.
+        place: The index of each row's constraint in the columns of its form.
+        constraints: The constraints.
+
+    Returns:
+        ``holds``, and what was found: a ``count``, or something else as JSON (``found``).
+    """
+    texts, at = texts[low:high], place[low:high]
+    if form < 0:
+        return pl.DataFrame([FALSE.new_from_index(0, high - low), *_found(None, high - low)])
+    kind, columns = constraints.columns[form]
     parameters = {
         name: [some.gather(at) for some in column] if isinstance(column, list) else column.gather(at)
         for name, column in columns.items()
     }
-    holds, found = KINDS[kind](texts.gather(part["row"]), **parameters)
-    if found is not None:
-        begun = constraints.begun.gather(part["constraint"])
-        with_found = pl.select(pl.concat_str(begun, pl.lit(', "found": '), as_json(found), pl.lit("}"))).to_series()
-        shown = with_found.fill_null(shown) if with_found.null_count() else with_found
-    return pl.DataFrame({"check": part["check"], "holds": holds, "shown": shown})
+    holds, found = KINDS[kind](texts, **parameters)
+    return pl.DataFrame([holds.alias("holds"), *_found(found, high - low)])
+
+
+def _found(found: pl.Series | None, rows: int) -> tuple[pl.Series, pl.Series]:
+    """Return what was found as the columns ``count`` and ``found``."""
+    if found is None:
+        return NO_COUNT.new_from_index(0, rows), NOTHING.new_from_index(0, rows)
+    if found.dtype == pl.Int64:
+        return found.alias("count"), NOTHING.new_from_index(0, rows)
+    return NO_COUNT.new_from_index(0, rows), as_json(found).alias("found")
 
 
 def as_json(found: pl.Series) -> pl.Series:
-    """Return what was found as JSON; null where nothing was."""
-    if found.dtype == pl.Int64:
-        return found.cast(pl.String)
-    empty = found.list.len() == 0 if found.dtype == pl.List else pl.Series([False]).new_from_index(0, len(found))
-    values = [tuple(value) if isinstance(value, list) else value for value in found.filter(~empty).to_list()]
-    once = {value: json.dumps(value) for value in set(values)}
-    written = [once[value] for value in values]
-    nothing = pl.Series(["[]"]).new_from_index(0, len(found))
-    return nothing.scatter((~empty).arg_true(), written).set(found.is_null(), None)
+    """Return texts or lists of texts that were found as JSON; null where nothing was. Each text is written once."""
+    nested = isinstance(found.dtype, pl.List)
+    found = found.cast(pl.List(pl.String)) if nested else found  # of rows without any text it is a list of nulls
+    texts = (found.list.explode() if nested else found).drop_nulls().unique()
+    written = pl.Series([json.dumps(text) for text in texts], dtype=pl.String)
+    if not nested:
+        return found.replace_strict(texts, written, return_dtype=pl.String)
+    each_text = pl.element().replace_strict(texts, written, return_dtype=pl.String)
+    inside = found.list.eval(each_text).list.join(", ")
+    return pl.select(pl.concat_str(pl.lit("["), inside, pl.lit("]"))).to_series()
 
 
 def check_loosely(checks: pl.DataFrame, texts: pl.Series, constraints: Constraints) -> pl.DataFrame:

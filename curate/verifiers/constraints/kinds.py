@@ -12,7 +12,8 @@ import polars as pl
 from curate.algorithms.text.text_columns import (
     ALNUM,
     STUCK,
-    first_is_spaced,
+    begin_with,
+    end_with,
     in_words,
     lowercase_only,
     plain,
@@ -179,32 +180,33 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
-    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
+    phrase, part = plain(phrase), _part(phrase)
     begun = plain(texts.str.head(part))
-    cut = (begun.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
-    texts = where(begun, cut, plain(texts.filter(cut)))
-    word_continues = first_is_spaced(phrase.str.tail(1)) & first_is_spaced(character_after(texts, phrase))
-    return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
+    cut = _cut(begun, phrase, texts, part)
+    return begin_with(where(begun, cut, plain(texts.filter(cut))) if cut.any() else begun, phrase), None
 
 
-def character_after(texts: pl.Series, phrase: pl.Series) -> pl.Series:
-    """Return the character after the first ``len(phrase)`` of each text."""
-    rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars()})
-    return rows.select(pl.col("text").str.slice("long", 1)).to_series()
+def _part(phrases: pl.Series) -> int:
+    """Return how many characters of a text are read at first: some times the longest phrase."""
+    return SOME * (1 + int(phrases.str.len_chars().to_numpy().max(initial=0)))
+
+
+def _cut(read: pl.Series, phrase: pl.Series, texts: pl.Series, part: int) -> pl.Series:
+    """Return where too little is left of the part that was ``read`` of a text, and there is more of it."""
+    rows = pl.DataFrame([read.alias("read"), phrase.alias("phrase"), texts.alias("text")])
+    short = pl.col("read").str.len_chars() < pl.col("phrase").str.len_chars() + SPARE
+    return rows.select(short & (pl.col("text").str.len_chars() > part)).to_series()
 
 
 def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text ends with the phrase. If the phrase ends in a letter or digit, punctuation may follow."""
-    phrase, part = plain(phrase), SOME * (1 + int(phrase.str.len_chars().to_numpy().max(initial=0)))
-    bare = phrase.str.tail(1).str.contains(ALNUM)
+    phrase, part = plain(phrase), _part(phrase)
+    bare = phrase.str.contains(rf"{ALNUM}\z")
     end = without_end(plain(texts.str.tail(part)), bare)
-    cut = (end.str.len_chars() < phrase.str.len_chars() + SPARE) & (texts.str.len_chars() > part)
-    texts = where(end, cut, without_end(plain(texts.filter(cut)), bare.filter(cut)))
-    rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
-    before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
-    longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
-    word_continues = longer & first_is_spaced(before) & first_is_spaced(phrase)
-    return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
+    cut = _cut(end, phrase, texts, part)
+    if cut.any():
+        end = where(end, cut, without_end(plain(texts.filter(cut)), bare.filter(cut)))
+    return end_with(end, phrase), None
 
 
 def without_end(texts: pl.Series, rows: pl.Series) -> pl.Series:
