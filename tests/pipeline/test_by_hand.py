@@ -237,7 +237,7 @@ def test_an_edit_of_a_prompt_is_said_to_do_nothing(tmp_path):
     run(made, store)
     prompt = query(store, "SELECT min(prompt_id) FROM prompts").item()
     add_label(store, HandLabel(prompt, "edit", text="Name two rivers."))
-    assert f"edits are of prompts, such as {prompt}" in str(run(made, store).warnings)
+    assert f"1 edit is of a prompt, such as {prompt}" in str(run(made, store).warnings)
 
 
 def test_the_scores_name_is_taken(tmp_path):
