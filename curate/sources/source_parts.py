@@ -19,12 +19,13 @@ from curate.sources.convert_columns import NONE, convert_part, digest_numbers
 from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
 from curate.sources.files.row_blocks import Rows, cut
-from curate.sources.files.spans import BYTES, IN_PARTS, ROWS, ROWS_OF, Span, span_rows, spans_of
+from curate.sources.files.spans import BYTES, IN_PARTS, MOST_OF_GROUP, ROWS, ROWS_OF, Span, span_rows, spans_of
 from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
 
 MOST_TOGETHER = 80_000  # rows of a row group, about, that a process reads at once: of more, few processes have work
+ENOUGH = 8  # row groups that keep processes busy, each read at once: to reach rows in one, all before them are read
 
 
 @dataclass
@@ -97,6 +98,8 @@ def _has_messages(span: Span) -> bool:
 def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
     """Return the parts in groups that one process reads, one after another: some of the same row group of a file."""
     groups: list[list[PartSpans]] = []
+    spans = [part.spans[0] for part in parts if part.spans[0].kind == ROWS_OF]
+    most = MOST_TOGETHER if len({(span.path, span.group) for span in spans}) < ENOUGH else MOST_OF_GROUP * ROWS
     for part in parts:
         last = groups[-1][-1].spans if groups else []
         span, before = part.spans[0], last[0] if last else None
@@ -105,7 +108,7 @@ def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
             and len(last) == len(part.spans) == 1
             and before.kind == span.kind == ROWS_OF
             and (before.path, before.group, before.end) == (span.path, span.group, span.begin)
-            and sum(one.spans[0].rows for one in groups[-1]) < MOST_TOGETHER
+            and sum(one.spans[0].rows for one in groups[-1]) < most
         )
         if follows:
             groups[-1].append(part)
