@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from curate.sources.convert_rows import Problems
+from curate.sources.convert_rows import Problems, no_collecting
 from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Reading
 from curate.sources.files.same_file import check_mark, mark_of
@@ -120,8 +120,9 @@ def make_parts(task: PartTask) -> list[PartMade]:
     """
     for span, mark in zip(_marked(task.parts), task.marks, strict=False):
         check_mark(span, mark)
-    parts = enumerate(read_spans(task.parts), task.place)
-    made = [_written(part, place, Path(task.folder), task.label) for place, part in parts]
+    with no_collecting():
+        parts = enumerate(read_spans(task.parts), task.place)
+        made = [_written(part, place, Path(task.folder), task.label) for place, part in parts]
     if task.durable:
         sync_all(Path(file.path) for one in made for files in one.files.values() for file in files)
     return made

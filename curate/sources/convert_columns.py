@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from curate.sources.convert_rows import TOGETHER, Options, Problems, add_raw, convert_rows, no_collecting, read_raw
-from curate.sources.files.raw_row import Raw
+from curate.sources.convert_rows import Options, Problems, add_raw, convert_rows, no_collecting, read_raw
+from curate.sources.files.row_blocks import TOGETHER, Columns, Rows
 from curate.sources.open_source import Opened
-from curate.sources.rows.plain_columns import PlainColumns, plain_columns
+from curate.sources.rows.plain_columns import PlainColumns, plain_columns, plain_of_columns
 from curate.sources.rows.recorded_candidates import RECORDED
 from curate.sources.rows.row_formats import Row
 from curate.sources.source_tables import TABLES, Tables, frame_of_columns, identified
@@ -33,7 +33,7 @@ def digest_numbers(ids: list[str]) -> np.ndarray:
 
 
 def convert_part(
-    rows: list[Raw], opened: Opened, options: Options, tables: Tables, shared: np.ndarray = NONE
+    rows: Rows, opened: Opened, options: Options, tables: Tables, shared: np.ndarray = NONE
 ) -> tuple[Problems, np.ndarray]:
     """Convert rows as ``convert_rows`` does.
 
@@ -52,8 +52,7 @@ def convert_part(
         if not made.places:
             return convert_rows(rows, opened, options, tables), NONE
         found = Problems()
-        fast = set(made.places)
-        slow = {place: read_raw(raw, options, found) for place, raw in enumerate(rows) if place not in fast}
+        slow = {place: read_raw(rows[place], options, found) for place in _others(made.places, len(rows))}
         numbers = digest_numbers(made.ids)
         values, counts = np.unique(np.concatenate([numbers, digest_numbers(_prompt_ids(slow))]), return_counts=True)
         alone = ~np.isin(numbers, np.concatenate([shared, values[counts > 1]]))
@@ -63,7 +62,7 @@ def convert_part(
             made, numbers = made.only(alone.tolist()), numbers[alone]
         held = _add_slow(slow, rows, opened, options, tables, found, made)
         found.total += len(made.places)
-        _add_columns(made, [rows[place] for place in made.places], options.name, opened.file, tables)
+        _add_columns(made, rows, options.name, opened.file, tables)
         _put_in_order(tables, held, made)
     return found, numbers
 
@@ -80,7 +79,6 @@ class _Made:
     metadata: list[str | None] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
-    answer_messages: list[str] = field(default_factory=list)
 
     def add(self, group: PlainColumns, begin: int) -> None:
         """Add rows, whose places count from ``begin``."""
@@ -93,7 +91,6 @@ class _Made:
         self.metadata += group.metadata
         self.counts += group.counts
         self.answers += group.answers
-        self.answer_messages += _as_messages("assistant", group.answers)
 
     def only(self, kept: list[bool]) -> "_Made":
         """Return some of the rows."""
@@ -109,18 +106,36 @@ class _Made:
         return places if table == "prompts" else places[:0]
 
 
-def _made(rows: list[Raw]) -> _Made:
+def _made(rows: Rows) -> _Made:
     """Return the plain rows of a part; it is looked through in slices that stay in the processor's cache."""
     made = _Made()
-    for begin in range(0, len(rows), TOGETHER):
-        for group in plain_columns([raw.row for raw in rows[begin : begin + TOGETHER]]):
-            made.add(group, begin)
+    for first, block in rows.blocks:
+        for begin in range(0, len(block), TOGETHER):
+            if isinstance(block, Columns):
+                groups = plain_of_columns(block.some(begin, begin + TOGETHER).values)
+            else:
+                groups = plain_columns([raw.row for raw in block[begin : begin + TOGETHER]])
+            for group in groups:
+                made.add(group, first + begin)
     return made
+
+
+def _others(places: list[int], count: int) -> list[int]:
+    """Return the places that are not among some."""
+    left = np.ones(count, bool)
+    left[places] = False
+    return np.flatnonzero(left).tolist()
 
 
 def _as_messages(role: str, texts: list[str]) -> list[str]:
     """Return each text as ``schemas.messages.dump_turns`` writes one message; no text has half of a surrogate pair."""
     return [f'[{{"role":"{role}","content":{_encode(text).decode()}}}]' for text in texts]
+
+
+def _messages_of(role: str, texts: pl.Series) -> pl.Series:
+    """Return such messages of whole columns; Polars writes a text as ``_encode`` does, and faster."""
+    message = pl.select(role=pl.lit(role), content=texts).to_struct()
+    return pl.select(pl.concat_str(pl.lit("["), message.struct.json_encode(), pl.lit("]"))).to_series()
 
 
 def _prompt_ids(read: dict[int, list[Row] | Exception]) -> list[str]:
@@ -136,7 +151,7 @@ def _prompt_ids(read: dict[int, list[Row] | Exception]) -> list[str]:
 
 def _add_slow(
     slow: dict[int, Any],
-    rows: list[Raw],
+    rows: Rows,
     opened: Opened,
     options: Options,
     tables: Tables,
@@ -163,17 +178,17 @@ def _add_slow(
     return held
 
 
-def _add_columns(made: _Made, rows: list[Raw], name: str, file: str | None, tables: Tables) -> None:
+def _add_columns(made: _Made, rows: Rows, name: str, file: str | None, tables: Tables) -> None:
     """Add plain rows to the tables."""
-    files = {raw.file or file for raw in rows}
+    lines, files = rows.lines(), [one or file for one in rows.files()]
     prompts = {
         "prompt_id": made.ids,
         "messages": made.messages,
         "prompt": made.prompts,
         "source": name,
         "metadata": made.metadata if any(made.metadata) else None,
-        "line": [raw.line for raw in rows],
-        "file": next(iter(files)) if len(files) == 1 else [raw.file or file for raw in rows],
+        "line": [lines[place] for place in made.places],
+        "file": files[0] if len(set(files)) == 1 else [files[place] for place in made.places],
     }
     tables.frames[0].append(frame_of_columns("prompts", prompts))
     owners, indices = made.ids, [0] * len(made.ids)
@@ -181,13 +196,14 @@ def _add_columns(made: _Made, rows: list[Raw], name: str, file: str | None, tabl
         owners = list(chain.from_iterable(map(repeat, made.ids, made.counts)))
         indices = list(chain.from_iterable(map(range, made.counts)))
     parts = zip(owners, indices, made.answers, strict=True)
+    answers = pl.Series(made.answers, dtype=pl.String)
     completions = {
         "completion_id": content_ids("c", [(owner, RECORDED, index, text) for owner, index, text in parts]),
         "prompt_id": owners,
         "sample_index": indices,
         "model": RECORDED,
-        "messages": made.answer_messages,
-        "response": made.answers,
+        "messages": _messages_of("assistant", answers),
+        "response": answers,
     }
     tables.frames[1].append(frame_of_columns("completions", completions))
 

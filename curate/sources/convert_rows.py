@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from curate.sources.files.raw_row import Raw
+from curate.sources.files.row_blocks import TOGETHER
 from curate.sources.open_source import Opened
 from curate.sources.rows.field_map import check_seen, key_names, map_fields
 from curate.sources.rows.row_formats import Row, convert
 from curate.sources.source_tables import Tables, add_row, evidence_of, row_id
 from schemas.errors import BadRow, SettingError, UserError
-
-TOGETHER = 4096  # rows that become columns at a time
 
 
 class Options(NamedTuple):

@@ -9,7 +9,7 @@ import hashlib
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +18,14 @@ import numpy as np
 from curate.sources.convert_columns import NONE, convert_part, digest_numbers
 from curate.sources.convert_rows import Options, Problems
 from curate.sources.files.raw_row import Raw, Reading
-from curate.sources.files.spans import BYTES, IN_PARTS, ROWS, ROWS_OF, Span, span_rows, spans_of
+from curate.sources.files.row_blocks import Rows, cut
+from curate.sources.files.spans import BYTES, IN_PARTS, MOST_OF_GROUP, ROWS, ROWS_OF, Span, span_rows, spans_of
 from curate.sources.message_tables import FLAT, is_flat, joined_messages
 from curate.sources.open_source import Opened
 from curate.sources.source_tables import SeenPrompt, Source, Tables
 
 MOST_TOGETHER = 80_000  # rows of a row group, about, that a process reads at once: of more, few processes have work
+ENOUGH = 8  # row groups that keep processes busy, each read at once: to reach rows in one, all before them are read
 
 
 @dataclass
@@ -89,13 +91,15 @@ def _has_messages(span: Span) -> bool:
 
         if not FLAT.issubset(column_names(Path(span.path))):
             return False  # a look at a row takes the memory of a row group
-    first = next(span_rows(span, Reading()), None)
+    first = next(chain.from_iterable(span_rows(span, Reading())), None)
     return first is None or is_flat(first.row)
 
 
 def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
     """Return the parts in groups that one process reads, one after another: some of the same row group of a file."""
     groups: list[list[PartSpans]] = []
+    spans = [part.spans[0] for part in parts if part.spans[0].kind == ROWS_OF]
+    most = MOST_TOGETHER if len({(span.path, span.group) for span in spans}) < ENOUGH else MOST_OF_GROUP * ROWS
     for part in parts:
         last = groups[-1][-1].spans if groups else []
         span, before = part.spans[0], last[0] if last else None
@@ -104,7 +108,7 @@ def read_together(parts: list[PartSpans]) -> list[list[PartSpans]]:
             and len(last) == len(part.spans) == 1
             and before.kind == span.kind == ROWS_OF
             and (before.path, before.group, before.end) == (span.path, span.group, span.begin)
-            and sum(one.spans[0].rows for one in groups[-1]) < MOST_TOGETHER
+            and sum(one.spans[0].rows for one in groups[-1]) < most
         )
         if follows:
             groups[-1].append(part)
@@ -137,14 +141,14 @@ def read_spans(parts: list[PartSpans], shared: Shared | None = None) -> Iterator
         last = parts[-1].spans[0]
         spans = [spans[0]._replace(end=last.end)]
     reading = Reading()
-    rows = chain.from_iterable(span_rows(span, reading) for span in spans)
-    for part in parts:
-        some = islice(rows, part.spans[0].rows) if len(parts) > 1 else rows
+    blocks = chain.from_iterable(span_rows(span, reading) for span in spans)
+    held = cut(blocks, (part.spans[0].rows for part in parts)) if len(parts) > 1 else [Rows(blocks)]
+    for part, rows in zip(parts, held, strict=True):
         opened = Opened(iter(()), part.name, part.shown, part.file, reading)
-        yield read_part(some, opened, part.options, shared)
+        yield read_part(rows, opened, part.options, shared)
 
 
-def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Shared | None = None) -> Part:
+def read_part(rows: Rows, opened: Opened, options: Options, shared: Shared | None = None) -> Part:
     """Return a part of a source.
 
     Args:
@@ -156,7 +160,7 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
     tables, new, new_own_ids = Tables(), {}, {}
     tables.seen = ChainMap(new, shared.prompts) if shared else new
     tables.own_ids = ChainMap(new_own_ids, shared.own_ids) if shared else new_own_ids
-    problems, alone = convert_part(list(rows), opened, options, tables, shared.numbers if shared else NONE)
+    problems, alone = convert_part(rows, opened, options, tables, shared.numbers if shared else NONE)
     ids, own_ids = list(new), list(new_own_ids)
     numbers, own_numbers = digest_numbers(ids), _own_numbers(own_ids)
     again: set[str] = set()
@@ -169,14 +173,14 @@ def read_part(rows: Iterable[Raw], opened: Opened, options: Options, shared: Sha
     return Part(source, problems, opened.reading, np.concatenate([numbers, own_numbers, alone]), tables.waiting)
 
 
-def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
+def stream_parts(rows: Iterator[Raw]) -> Iterator[Rows]:
     """Yield the rows of a source that has no spans, in parts; the trees of a table with a message a row are one."""
     first = next(rows, None)
     if first is None:
         return
     rows = chain([first], rows)
     if is_flat(first.row):
-        yield list(joined_messages(rows))
+        yield Rows([list(joined_messages(rows))])
         return
     part: list[Raw] = []
     size = 0
@@ -184,10 +188,10 @@ def stream_parts(rows: Iterator[Raw]) -> Iterator[list[Raw]]:
         part.append(raw)
         size += _size(raw.row)
         if len(part) >= ROWS or size >= BYTES:
-            yield part
+            yield Rows([part])
             part, size = [], 0
     if part:
-        yield part
+        yield Rows([part])
 
 
 def _size(row: dict[str, Any] | None) -> int:

@@ -266,9 +266,16 @@ def _frame(table: str, rows: list[tuple]) -> pl.DataFrame:
 
 
 def frame_of_columns(table: str, columns: Mapping[str, Any]) -> pl.DataFrame:
-    """Return such a frame of columns, of which one at least is a list; a text is that of all rows, others are null."""
+    """Return such a frame of columns, of which one at least is a list or a series.
+
+    A text is that of all rows, other columns are null.
+    """
     schema = _schema(table)
-    lists = {name: pl.Series(name, held, dtype=schema[name]) for name, held in columns.items() if type(held) is list}
+    lists = {
+        name: pl.Series(name, held, dtype=schema[name])
+        for name, held in columns.items()
+        if isinstance(held, list | pl.Series)
+    }
     one = {
         name: pl.lit(columns[name] if type(columns.get(name)) is str else None, dtype=kind).alias(name)
         for name, kind in schema.items()

@@ -28,6 +28,15 @@ SIZE = struct.Struct(">Q")
 # Arrow's own choice of an allocator holds a large page of Parquet twice while it grows; not every wheel has this one.
 ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "jemalloc"} if (sys.platform, platform.machine()) == ("linux", "x86_64") else {}
 
+# A part of a source needs the memory that the one before it gave back: to clear a page anew costs more than to keep it.
+# NumPy's threads wait for work by spinning, a tenth of a second from the start on, where nobody tells them to sleep.
+KEPT = {
+    "MALLOC_TRIM_THRESHOLD_": str(2**26),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TOP_PAD_": str(2**24),
+    "OPENBLAS_THREAD_TIMEOUT": "4",
+}
+
 
 def processes_here() -> int:
     """Return how many processes this machine gives us at once."""
@@ -118,7 +127,7 @@ def start_worker() -> _Worker:
         [sys.executable, "-P", "-m", "curate.spread.worker_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**ARROW, **os.environ, "PYTHONPATH": python_paths()},
+        env={**ARROW, **KEPT, **os.environ, "PYTHONPATH": python_paths()},
         start_new_session=True,  # Ctrl-C is for this process, which ends the worker
     )
     return _Worker(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))

@@ -249,3 +249,12 @@ def test_what_a_worker_cannot_do_is_done_here(tiny, tmp_path, monkeypatch):
     task = PartTask([reading.PartSpans([gone], "", "", None, Options("x", None, False))], 0, "", "")
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
         list(spread(make_parts, [task] * 5, runner=worker_processes.WorkerProcesses(2)))
+
+
+@pytest.mark.parametrize(("groups", "tasks"), [(7, [4, 1] * 7), (8, [5] * 8)])
+def test_a_process_reads_a_whole_row_group_where_there_are_many(groups, tasks):
+    parts = []
+    for n in range(groups * 5):
+        span = spans.Span("s", "", spans.ROWS_OF, n * 20_000, (n + 1) * 20_000, 0, 20_000, 1, n // 5)
+        parts.append(reading.PartSpans([span], "s", "s", None, Options("s", None, False)))
+    assert [len(together) for together in reading.read_together(parts)] == tasks

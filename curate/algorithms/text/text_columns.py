@@ -17,8 +17,8 @@ from curate.algorithms.text.utf8 import utf8
 STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``text_units.PUNCTUATION`` as a character class
 ALNUM = r"[\p{L}\p{N}]"
 WORD = rf"{ALNUM}\S*"
-# A letter, digit or mark of a script that separates words by spaces (``text_units.UNSPACED`` has the others). No "_", as _so_
-# is emphasis, where IFEval's own checks take it for a part of a word (``text_units.whole_words``).
+# A letter, digit or mark of a script that separates words by spaces (``text_units.UNSPACED`` has the others). "_" is
+# none, as _so_ is emphasis; IFEval's own checks take it for a part of a word (``text_units.whole_words``).
 SPACED = r"[\p{L}\p{N}\p{M}--[\p{Han}\p{Hiragana}\p{Katakana}ー\x{ff70}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
 BLOCK = 8192  # texts in a thread's block
 LINE_BREAKS = ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]

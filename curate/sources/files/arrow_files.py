@@ -5,7 +5,7 @@ An Arrow file is either in the file format, as Feather and Polars write it, or a
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from curate.sources.files.compressed import open_file
 from curate.sources.files.raw_row import Raw, Reading, first_line, without_nulls
+from curate.sources.files.row_blocks import Block, Columns
 from schemas.errors import UserError
 from schemas.json_text import parse
 
@@ -64,7 +65,7 @@ def _row_groups(metadata: Any) -> list[tuple[int, int]]:
     return [(group.num_rows, group.total_byte_size) for group in groups]
 
 
-def read_some(path: Path, begin: int, end: int) -> Iterator[Raw]:
+def read_some(path: Path, begin: int, end: int) -> Iterator[Block]:
     """Return some rows of a Parquet file; only the row groups that hold them are read.
 
     Args:
@@ -87,7 +88,7 @@ def read_some(path: Path, begin: int, end: int) -> Iterator[Raw]:
             if at >= end:
                 return
 
-    return batch_rows(_checked(wanted(), path, "Parquet"), before=begin)
+    return batch_blocks(_checked(wanted(), path, "Parquet"), before=begin)
 
 
 def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:
@@ -144,6 +145,13 @@ def _checked(batches: Iterable[pa.RecordBatch], path: Path, kind: str) -> Iterat
 def batch_rows(
     batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] = frozenset(), before: int = 0
 ) -> Iterator[Raw]:
+    """Yield the rows of record batches, as ``batch_blocks`` does, one by one."""
+    return chain.from_iterable(batch_blocks(batches, texts_of_json, before))
+
+
+def batch_blocks(
+    batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] = frozenset(), before: int = 0
+) -> Iterator[Block]:
     """Yield the rows of record batches, numbered from 1, without the null keys that Arrow adds to mappings.
 
     Args:
@@ -155,17 +163,17 @@ def batch_rows(
     for whole in batches:
         names = whole.schema.names
         exact = EXPORTED in (whole.schema.metadata or {})
-        for begin in range(0, whole.num_rows, BATCH):
+        for begin in range(0, whole.num_rows if names else 0, BATCH):
             batch = whole.slice(begin, BATCH)
             columns = [_values(column, names[i] in texts_of_json, exact) for i, column in enumerate(batch.columns)]
+            values = [one for one, _ in columns]
             if any(absent for _, absent in columns):
-                for values in zip(*(values for values, _ in columns), strict=True):
-                    number += 1
-                    yield Raw(number, {k: v for k, v in zip(names, values, strict=True) if v is not None})
+                rows = zip(*values, strict=True)
+                found = ({k: v for k, v in zip(names, row, strict=True) if v is not None} for row in rows)
+                yield [Raw(place, row) for place, row in enumerate(found, number + 1)]
             else:
-                for values in zip(*(values for values, _ in columns), strict=True):
-                    number += 1
-                    yield Raw(number, dict(zip(names, values, strict=True)))
+                yield Columns(dict(zip(names, values, strict=True)), number)
+            number += batch.num_rows
 
 
 def _values(column: pa.Array, is_json: bool = False, exact: bool = False) -> tuple[list[Any], bool]:

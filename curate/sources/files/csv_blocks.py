@@ -16,6 +16,8 @@ import numpy as np
 
 from curate.sources.files.csv_files import Head, note_separator, read_head, read_records
 from curate.sources.files.raw_row import CHUNK, Raw, Reading, not_utf8
+from curate.sources.files.row_blocks import Block as RowBlock
+from curate.sources.files.row_blocks import Columns, in_blocks
 from schemas.errors import UserError
 
 QUOTE, LINE_END, RETURN = 34, 10, 13
@@ -89,8 +91,8 @@ def blocks_of(path: Path, usual: str, size: int, most: int) -> list[Block] | Non
     return blocks or None
 
 
-def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading) -> Iterator[Raw]:
-    """Yield the rows of a block.
+def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading) -> Iterator[RowBlock]:
+    """Yield the rows of a block, in blocks of rows.
 
     Args:
         path: The file.
@@ -109,9 +111,9 @@ def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading
         held = opened.read(block.end - block.begin)
     count = 0
     try:
-        for raw in _block_rows(held, block, head, file):
-            count += 1
-            yield raw
+        for rows in _block_rows(held, block, head, file):
+            count += len(rows)
+            yield rows
     except UnicodeDecodeError:
         raise UserError(f"{path}{_where_not_utf8(held, block)}") from None
     except csv.Error:
@@ -120,7 +122,7 @@ def block_rows(path: Path, block: Block, usual: str, file: str, reading: Reading
         raise UserError(f"{path}: changed while it was read; run again when nothing writes to it")
 
 
-def _block_rows(held: bytes, block: Block, head: Head, file: str) -> Iterator[Raw]:
+def _block_rows(held: bytes, block: Block, head: Head, file: str) -> Iterator[RowBlock]:
     """Return the rows of a block that was read."""
     fields = _fields(held, head)
     if fields is not None:
@@ -129,9 +131,10 @@ def _block_rows(held: bytes, block: Block, head: Head, file: str) -> Iterator[Ra
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=head.separator)
     is_open = not text.endswith("\n")
     ends = text.count("\n") + is_open
-    return read_records(
+    records = read_records(
         reader, head.header, lambda: is_open and reader.line_num == ends, block.number, block.lines, file
     )
+    return in_blocks(records)
 
 
 def _where_not_utf8(held: bytes, block: Block) -> str:
@@ -229,14 +232,12 @@ def _fields(block: bytes, head: Head) -> list[str] | None:
     return found
 
 
-def _rows(fields: list[str], header: list[str], number: int, file: str) -> Iterator[Raw]:
+def _rows(fields: list[str], header: list[str], number: int, file: str) -> Iterator[RowBlock]:
     """Yield records as rows, without their empty fields; a record that has only those is none."""
     width = len(header)
-    records = zip(*(fields[at::width] for at in range(width)), strict=True)
     if "" not in fields:
-        for place, values in enumerate(records, number + 1):
-            yield Raw(place, dict(zip(header, values, strict=True)), "", None, "", file)
+        yield Columns({key: fields[at::width] for at, key in enumerate(header)}, number, file)
         return
-    for place, values in enumerate(filter(any, records), number + 1):
-        row = dict(compress(zip(header, values, strict=True), values))
-        yield Raw(place, row, "", None, "", file)
+    records = zip(*(fields[at::width] for at in range(width)), strict=True)
+    rows = (dict(compress(zip(header, values, strict=True), values)) for values in filter(any, records))
+    yield from in_blocks(Raw(place, row, "", None, "", file) for place, row in enumerate(rows, number + 1))

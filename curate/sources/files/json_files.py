@@ -4,28 +4,21 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 """
 
 import json
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 
 from curate.sources.files.broken_json import loose_rows, lower_first, read_broken_list, read_item, read_values
 from curate.sources.files.compressed import LONGEST_LINE, OpenFile, compression_ending, open_file
+from curate.sources.files.json_blocks import quoted_key
 from curate.sources.files.json_layouts import rows_of
 from curate.sources.files.json_lists import list_items
 from curate.sources.files.raw_row import BOM, CHUNK, Raw, Reading, TextFile, after, not_utf8, read_whole_text
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
-MOST_LAYOUTS = 20  # sets of keys in a block of lines that is read at once
-OPEN, CLOSE, LINE_END, RETURN = b"{}\n\r"
-_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 LIST_HINT = "; a file that holds one list of rows is named .json"
 
 
@@ -68,58 +61,6 @@ def numbered_rows(
         offset += len(raw)
 
 
-def rows_of_lines(block: bytes, number: int, path: Path, file: str, reading: Reading) -> list[Raw] | None:
-    """Return the rows of a block of lines; None where a line is not just one row, or a key may be there twice.
-
-    Args:
-        block: The lines.
-        number: How many lines of the file come before.
-        path: The file.
-        file: Its name, where the source has several.
-        reading: Gets what is to be said of the lines.
-    """
-    body = block.removeprefix(BOM) if number == 0 else block
-    lines = _plain_lines(body)
-    if not lines:
-        return None
-    try:
-        rows = _decode_lines(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    if len(rows) != lines:
-        return None
-    keys = Counter(map(tuple, rows))
-    if len(keys) > MOST_LAYOUTS or not all(
-        _is_once_a_line(body, key, sum(count for names, count in keys.items() if key in names))
-        for key in set(chain.from_iterable(keys))
-    ):
-        return None
-    return [Raw(line, row, "", None, "", file) for line, row in enumerate(rows, number + 1)]
-
-
-def _is_once_a_line(body: bytes, key: str, rows: int) -> bool:
-    """Return whether a key that a number of rows have stands that often in their lines, and in none of them twice."""
-    quoted = _quoted(key)
-    if body.count(quoted) != rows:
-        return False
-    if key.isascii() and b"\\u00" not in body and b"\\/" not in body:
-        return True  # no row has the key written with an escape, so none has it in another's place
-    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == LINE_END)
-    lines = np.searchsorted(ends, [found.start() for found in re.finditer(re.escape(quoted), body)])
-    return bool((lines[1:] > lines[:-1]).all())
-
-
-def _plain_lines(body: bytes) -> int:
-    """Return how many lines there are; 0 unless each ends with the end of a mapping, and begins with one."""
-    held = np.frombuffer(body, np.uint8)
-    ends = np.flatnonzero(held == LINE_END)
-    last = ends[-1:] + 1 == len(held)
-    between = ends[:-1] if last.any() else ends
-    before = between - (held[between - 1] == RETURN)
-    plain = body.startswith(b"{") and (held[before - 1] == CLOSE).all() and (held[between + 1] == OPEN).all()
-    return len(between) + 1 if plain else 0
-
-
 def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
     """Return the rows of a line with several, or with a comma behind one; else what is wrong with the line."""
     rows = loose_rows(found.text) if found.problem.startswith("not JSON") else []
@@ -140,7 +81,7 @@ def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, note
     if "repeated" in notes:
         return
     for key in row:
-        if raw.count(_quoted(key)) > 1:
+        if raw.count(quoted_key(key)) > 1:
             break
     else:
         return
@@ -153,11 +94,6 @@ def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, note
     if twice is not None:
         notes.add("repeated")
         reading.warn(f"{path.name}:{found.line}: the key {twice!r:.80} is there twice; its last value is taken")
-
-
-@lru_cache(maxsize=1024)
-def _quoted(key: str) -> bytes:
-    return b'"%b"' % key.encode(errors="replace")
 
 
 def _goes_on(text: str) -> bool:

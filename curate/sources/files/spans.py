@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.sources.files.compressed import LONGEST_LINE, MAGIC, compression_ending
-from curate.sources.files.csv_blocks import Block, block_rows, blocks_of
+from curate.sources.files.csv_blocks import Block as Records
+from curate.sources.files.csv_blocks import block_rows, blocks_of
 from curate.sources.files.file_formats import LINES, file_format, read_rows
-from curate.sources.files.json_files import numbered_rows, read_json_lines, rows_of_lines
+from curate.sources.files.json_blocks import rows_of_lines
+from curate.sources.files.json_files import numbered_rows, read_json_lines
 from curate.sources.files.raw_row import OVER_LINES, NoRows, Raw, Reading
+from curate.sources.files.row_blocks import Block, in_blocks, named
 from curate.sources.files.source_files import Files
 from schemas.errors import UserError
 
@@ -166,27 +169,27 @@ def _row_spans(path: Path, name: str) -> list[Span] | None:
     return spans or None
 
 
-def span_rows(span: Span, reading: Reading) -> Iterator[Raw]:
-    """Return the rows of a span, numbered as in their file."""
+def span_rows(span: Span, reading: Reading) -> Iterator[Block]:
+    """Return the rows of a span in blocks, numbered as in their file."""
     rows = _rows(span, reading)
-    return (raw if raw.file else raw._replace(file=span.file) for raw in rows) if span.file else rows
+    return (named(block, span.file) for block in rows) if span.file else rows
 
 
-def _rows(span: Span, reading: Reading) -> Iterator[Raw]:
+def _rows(span: Span, reading: Reading) -> Iterator[Block]:
     path = Path(span.path)
     if span.kind == LINES_OF:
         with path.open("rb") as file:
             file.seek(span.begin)
-            block = file.read(span.end - span.begin)
-        rows = rows_of_lines(block, span.number, path, span.file, reading)
+            lines = file.read(span.end - span.begin)
+        rows = rows_of_lines(lines, span.number, span.file)
         if rows is not None:
-            return iter(rows)
-        return numbered_rows(enumerate(io.BytesIO(block), span.number + 1), path, reading, span.begin)
+            return iter([rows])
+        return in_blocks(numbered_rows(enumerate(io.BytesIO(lines), span.number + 1), path, reading, span.begin))
     if span.kind == RECORDS_OF:
-        block = Block(span.begin, span.end, span.number, span.rows, span.lines)
-        return block_rows(path, block, USUAL[file_format(path) or ""], span.file, reading)
+        records = Records(span.begin, span.end, span.number, span.rows, span.lines)
+        return block_rows(path, records, USUAL[file_format(path) or ""], span.file, reading)
     if span.kind == WHOLE:
-        return _whole(path, span.file, reading)
+        return in_blocks(_whole(path, span.file, reading))
     from curate.sources.files.arrow_files import read_some
 
     return read_some(path, span.begin, span.end)

@@ -78,22 +78,37 @@ def plain_columns(rows: list[dict[str, Any] | None]) -> list[PlainColumns]:
     Args:
         rows: The rows; ``None`` in place of one that could not be read.
     """
-    return [found for group in _groups(rows) if (found := _read(group)) is not None]
-
-
-def _groups(rows: list[dict[str, Any] | None]) -> Iterator[_Group]:
+    found: list[PlainColumns] = []
     for keys, places in _by_keys(rows).items():
-        if len(places) < FEW:
-            continue
-        held = [rows[place] or {} for place in places]
-        columns = {key: [row[key] for row in held] for key in keys}
-        for kinds, chosen in _by_kinds(list(columns.values()), len(places)):
-            plain = plain_layout(keys, kinds) if chosen is None or len(chosen) >= FEW else None
-            if plain is not None and chosen is None:
-                yield _Group(plain, places, columns)
-            elif plain is not None and chosen is not None:
-                some = {key: [values[at] for at in chosen] for key, values in columns.items()}
-                yield _Group(plain, [places[at] for at in chosen], some)
+        if len(places) >= FEW:
+            held = [rows[place] or {} for place in places]
+            found += _of_columns(places, {key: [row[key] for row in held] for key in keys})
+    return found
+
+
+def plain_of_columns(columns: dict[str, list[Any]]) -> list[PlainColumns]:
+    """Return the rows that are plain of rows with the same keys.
+
+    Args:
+        columns: The values of all rows, by key.
+    """
+    count = len(next(iter(columns.values())))
+    return _of_columns(range(count), columns) if count >= FEW else []
+
+
+def _of_columns(places: Sequence[int], columns: dict[str, list[Any]]) -> list[PlainColumns]:
+    return [found for group in _groups(places, columns) if (found := _read(group)) is not None]
+
+
+def _groups(places: Sequence[int], columns: dict[str, list[Any]]) -> Iterator[_Group]:
+    """Yield rows with the same keys in groups whose values are of the same kinds."""
+    for kinds, chosen in _by_kinds(list(columns.values()), len(places)):
+        plain = plain_layout(tuple(columns), kinds) if chosen is None or len(chosen) >= FEW else None
+        if plain is not None and chosen is None:
+            yield _Group(plain, places, columns)
+        elif plain is not None and chosen is not None:
+            some = {key: [values[at] for at in chosen] for key, values in columns.items()}
+            yield _Group(plain, [places[at] for at in chosen], some)
 
 
 def _by_keys(rows: list[dict[str, Any] | None]) -> dict[tuple, Sequence[int]]:

@@ -27,7 +27,7 @@ def rows_at_once(path, reading):
 
 
 def rows_in_blocks(path, blocks, reading):
-    return [raw for block in blocks for raw in block_rows(path, block, ",", "", reading)]
+    return [raw for block in blocks for rows in block_rows(path, block, ",", "", reading) for raw in rows]
 
 
 def both(path, size):

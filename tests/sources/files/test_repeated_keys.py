@@ -1,11 +1,12 @@
 """A row of JSON Lines with a key that is there twice: a warning that names the line, once for a file."""
 
 import gzip
+import json
 
 import pytest
 
 from curate.sources.files.file_formats import read_rows
-from curate.sources.files.json_files import rows_of_lines
+from curate.sources.files.json_blocks import rows_of_lines
 from curate.sources.files.raw_row import Reading
 
 
@@ -31,13 +32,23 @@ def test_a_key_in_a_text_or_in_another_mapping_is_not_repeated(tmp_path):
 @pytest.mark.parametrize("escaped", ["\\u0061/", "a\\/"])
 def test_a_key_with_an_escape_hides_no_repeated_one(tmp_path, escaped):
     def block(*lines):
-        return rows_of_lines("".join(lines).encode(), 0, tmp_path, "", Reading())
+        return rows_of_lines("".join(lines).encode(), 0, "")
 
     other, plain, twice = f'{{"{escaped}": 1}}\n', '{"a/": 1}\n', '{"a/": 1, "a/": 2}\n'
-    assert block(plain, other) is None
+    assert [raw.row for raw in block(plain, other)] == [{"a/": 1}, {"a/": 1}]
     assert block(other, twice) is None
+    assert block(f'{{"{escaped}": 1, "a/": 2}}\n', plain, other) is None
     assert block(other, other, twice, twice) is None
     assert block(plain, plain, '{"b": "\\u0061"}\n') is not None
+
+
+@pytest.mark.parametrize("value", ['"x"', '"\\\\"', '"\\""', "1", "null", '["x", 1]', '{"a": "a"}', '[{"a": 1}]'])
+def test_a_block_shows_no_row_with_a_key_that_is_there_twice(value):
+    plain = f'{{"a": {value}, "b": "a"}}\n'
+    twice = f'{{"a": {value}, "b": "a", "a": {value}}}\n'
+    rows = rows_of_lines((plain * 3).encode(), 0, "")
+    assert rows is None or [raw.row for raw in rows] == [json.loads(plain)] * 3
+    assert rows_of_lines((plain + twice).encode(), 0, "") is None
 
 
 @pytest.mark.slow

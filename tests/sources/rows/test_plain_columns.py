@@ -1,5 +1,7 @@
 """Plain rows that are read as whole columns make the tables that they make one by one, in any order and company."""
 
+from itertools import groupby
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from curate.sources.convert_columns import NONE, convert_part
 from curate.sources.convert_rows import Options, convert_rows
 from curate.sources.facts import Facts
 from curate.sources.files.raw_row import Raw, Reading
+from curate.sources.files.row_blocks import Columns, Rows, cut
 from curate.sources.open_source import Opened
 from curate.sources.rows import plain_columns
 from curate.sources.source_tables import Tables
@@ -87,8 +90,31 @@ def tables_of(convert, rows, cut=False):
 @example([{"prompt": "a", "completion": "b"}, {"messages": [{"role": "user", "content": "a"}]}], True)
 @example([{"prompt": "a", "completion": "b", "id": float("inf")}, {"prompt": "c", "completion": "d", "id": 2.5}], False)
 def test_columns_make_the_tables_of_rows(rows, cut):
-    found = tables_of(lambda *given: convert_part(*given)[0], rows, cut)
+    found = tables_of(lambda given, *more: convert_part(Rows([given]), *more)[0], rows, cut)
     assert found == tables_of(convert_rows, rows, cut)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ROWS)
+@example([{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": "d"}, {"prompt": "a", "completion": "e"}])
+@example([{"prompt": "a", "completion": "b"}, None, {"completion": "d", "prompt": "c"}, {}])
+def test_rows_that_come_as_columns_are_those_rows(rows):
+    given = [Raw(line, row, "", None, "", "f") for line, row in enumerate(rows, 5)]
+    blocks = []
+    for keys, some in groupby(given, lambda raw: tuple(raw.row or ())):
+        held = list(some)
+        values = {key: [(raw.row or {})[key] for raw in held] for key in keys}
+        blocks.append(Columns(values, held[0].line - 1, "f") if keys else held)
+    together = Rows(blocks)
+    assert list(together) == given == together[:]
+    found = tables_of(lambda _, *more: convert_part(together, *more)[0], rows)
+    assert found == tables_of(lambda _, *more: convert_rows(given, *more), rows)
+
+
+def test_blocks_are_cut_where_a_part_ends():
+    first, rest = Columns({"a": [1, 2, 3]}, 0), [Raw(4, {"b": 1}), Raw(5, None)]
+    parts = [[raw.line for raw in part] for part in cut([first, rest], [2, 2, 4, 1])]
+    assert parts == [[1, 2], [3, 4], [5], []]
 
 
 def test_most_rows_are_columns(monkeypatch):
@@ -104,7 +130,7 @@ def test_most_rows_are_columns(monkeypatch):
     ]
     opened = Opened(iter(()), "s", "s.jsonl", "s.jsonl", Reading())
     tables = Tables()
-    _, numbers = convert_part(raws(rows), opened, Options("s", None, False), tables, NONE)
+    _, numbers = convert_part(Rows([raws(rows)]), opened, Options("s", None, False), tables, NONE)
     assert asked == [11]
     assert len(numbers) == 5
     assert tables.source(Reading()).facts == Facts(
@@ -119,8 +145,8 @@ def test_most_rows_are_columns(monkeypatch):
 def test_a_prompt_of_another_part_is_read_by_itself():
     rows = [{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": "d"}]
     opened = Opened(iter(()), "s", "s.jsonl", "s.jsonl", Reading())
-    _, numbers = convert_part(raws(rows), opened, Options("s", None, False), Tables())
+    _, numbers = convert_part(Rows([raws(rows)]), opened, Options("s", None, False), Tables())
     tables = Tables()
-    _, left = convert_part(raws(rows), opened, Options("s", None, False), tables, numbers[:1])
+    _, left = convert_part(Rows([raws(rows)]), opened, Options("s", None, False), tables, numbers[:1])
     assert left.tolist() == numbers[1:].tolist()
     assert [one.line for one in tables.seen.values()] == [1]
