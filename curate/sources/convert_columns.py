@@ -163,7 +163,11 @@ def _add_slow(
     The others are counted where the first of their kind stands: what is counted first is shown first.
     """
     held: tuple[list[int], ...] = tuple([] for _ in TABLES)
-    begins = dict(zip(reversed(made.kinds), reversed(made.places), strict=True))
+    begins: dict[tuple[str, str], int] = {}
+    for kind, place in zip(
+        made.kinds, made.places, strict=True
+    ):  # rows of other keys may stand between those of a kind
+        begins[kind] = min(place, begins.get(kind, place))
     kinds, counts = {place: kind for kind, place in begins.items()}, Counter(made.kinds)
     for place in sorted([*slow, *kinds]):
         if place in kinds:

@@ -89,6 +89,16 @@ def tables_of(convert, rows, cut=False):
 @example([{"prompt": "a", "completions": ["b", "b"]}, None, {"prompt": "c", "completions": ["d", "e", "f"]}], False)
 @example([{"prompt": "a", "completion": "b"}, {"messages": [{"role": "user", "content": "a"}]}], True)
 @example([{"prompt": "a", "completion": "b", "id": float("inf")}, {"prompt": "c", "completion": "d", "id": 2.5}], False)
+@example(
+    [
+        {"prompt": "", "completion": ""},
+        {"completion": "b", "prompt": "a"},
+        {"messages": [{"role": "user", "content": "Why?"}]},
+        {"prompt": "c", "completion": "d"},
+        {"prompt": "e", "completion": "f"},
+    ],
+    False,
+)
 def test_columns_make_the_tables_of_rows(rows, cut):
     found = tables_of(lambda given, *more: convert_part(Rows([given]), *more)[0], rows, cut)
     assert found == tables_of(convert_rows, rows, cut)
