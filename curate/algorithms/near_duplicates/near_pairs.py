@@ -28,6 +28,7 @@ from curate.algorithms.near_duplicates.pair_comparison import (
 from curate.algorithms.parallel import each
 from curate.algorithms.text.shingles import CONTENT
 
+FEW = 50_000  # rows: fewer are sorted in less time than threads take to start
 CROWDED = 32  # rows in the largest bucket that is turned into pairs at once
 PAIRS = 4_000_000  # pairs of large buckets that are compared without reducing them first, and at a time
 
@@ -91,7 +92,8 @@ def _candidate_pairs(search: PairSearch, keys: np.ndarray, crowded: int) -> tupl
     for band in range(count):
         how_far(len(packed) * band // count, len(packed))
         ends = by_key_range(keys[:, band][search.text_row], packed)
-        ranges = [packed[low:high] for low, high in pairwise([0, *ends.tolist()])]
+        ends = ends.tolist() if len(packed) >= FEW else [len(packed)]
+        ranges = [packed[low:high] for low, high in pairwise([0, *ends])]
         results += each(partial(buckets, band), ranges)
     how_far(len(packed), len(packed))
     del packed, ranges
