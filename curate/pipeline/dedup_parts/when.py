@@ -6,7 +6,7 @@ from curate.storage.row_set import CANDIDATES
 from schemas.errors import UserError
 from schemas.rows import PROMPTS
 
-FROM = 50_000_000  # rows: 75 bytes of each would be in memory at once, and more than twice as much on one disk
+FROM = 50_000_000  # rows: 31 bytes of each would be in memory at once, and some 200 with its text on one disk
 FROM_ELSEWHERE = 1_000_000  # rows that are worth other machines' tasks
 
 
