@@ -8,8 +8,6 @@ are the peak memory of the largest process (pages of mapped files count), and th
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.measure import ROOT, Row
-from benchmarks.phases import Phases, figures
+from benchmarks.measure import Row
+from benchmarks.phases import Phases, beside, figures, fresh
 from benchmarks.planted import parts
 from curate.pipeline.dedup import DedupStep, write_in_parts
 from curate.pipeline.row_rule import RowRule
@@ -29,32 +27,17 @@ from curate.steps.find_step import find_step
 from curate.storage.row_set import RowSet
 from curate.storage.store import Store
 
+MODULE = "benchmarks.dedup_parts"
 ROWS, PROCESSES, SEED = 1_000_000, 2, 2
 
 
 def measure(rows: int = ROWS, processes: int = PROCESSES) -> list[Row]:
     """Measure both ways, and say whether they decide the same."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        made = _fresh("make", folder, rows, processes)
-        one, parts = (_fresh(way, folder, rows, processes) for way in ("one", "parts"))
+        made = fresh(MODULE, "make", folder, rows, processes)
+        one, parts = (fresh(MODULE, way, folder, rows, processes) for way in ("one", "parts"))
     print(json.dumps({**made, "one": one, "parts": parts}, indent=1))
-    if one["content"] != parts["content"]:
-        raise RuntimeError("the two ways decide differently")
-    name = f"minhash in parts, {rows:,} documents, {processes} processes"
-    return [
-        Row(name, parts["seconds"], "s", "", "one machine", one["seconds"]),
-        Row("  processor time", parts["cpu"], "s", "", "one machine", one["cpu"]),
-        Row("  peak memory of the largest process", parts["peak"], "MB", "", "one machine", one["peak"]),
-    ]
-
-
-def _fresh(way: str, folder: str, rows: int, processes: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.dedup_parts", "--way", way, "--folder", folder]
-    command += ["--rows", str(rows), "--processes", str(processes)]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-1000:])
-    return json.loads(done.stdout)
+    return beside(f"minhash in parts, {rows:,} documents, {processes} processes", one, parts)
 
 
 def make(folder: Path, rows: int) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def wait_for(there: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Do the runs, print what came of them, and end with 1 where something is not as it should be."""
+    """Run, kill and compare; print the differences, and exit with 1 where there are some."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prompts", type=int, default=500_000)
     parser.add_argument("--kills", type=int, default=20)

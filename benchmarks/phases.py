@@ -1,9 +1,15 @@
 """The phases of a step that is made in parts: how long each takes, and what it leaves on disk."""
 
+import json
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from benchmarks.measure import ROOT, Row
 from schemas.progress import Progress
 
 
@@ -49,3 +55,24 @@ def figures() -> dict[str, float]:
         "peak": max(own.ru_maxrss, workers.ru_maxrss) / 1024,
         "own_peak": own.ru_maxrss / 1024,
     }
+
+
+def fresh(module: str, way: str, folder: str, rows: int, processes: int) -> dict[str, Any]:
+    """Return the figures that a benchmark's module prints for one way, in a process of its own."""
+    command = [sys.executable, "-m", module, "--way", way, "--folder", folder]
+    command += ["--rows", str(rows), "--processes", str(processes)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-1000:])
+    return json.loads(done.stdout)
+
+
+def beside(name: str, one: dict[str, Any], parts: dict[str, Any]) -> list[Row]:
+    """Return the rows of a step in parts beside one machine, which must have decided the same."""
+    if one["content"] != parts["content"]:
+        raise RuntimeError("the two ways decide differently")
+    return [
+        Row(name, parts["seconds"], "s", "", "one machine", one["seconds"]),
+        Row("  processor time", parts["cpu"], "s", "", "one machine", one["cpu"]),
+        Row("  peak memory of the largest process", parts["peak"], "MB", "", "one machine", one["peak"]),
+    ]

@@ -8,8 +8,6 @@ peak memory of the largest process (pages of mapped files count), and the bytes 
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,8 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.measure import ROOT, Row
-from benchmarks.phases import Phases, figures
+from benchmarks.measure import Row
+from benchmarks.phases import Phases, beside, figures, fresh
 from benchmarks.semantic import column
 from benchmarks.vectors import WIDTH, write
 from curate.dedup.semantic import dedup
@@ -30,6 +28,7 @@ from curate.spread.spread import run_by
 from curate.spread.worker_processes import WorkerProcesses
 from curate.storage.store import Store
 
+MODULE = "benchmarks.semantic_parts"
 ROWS, PROCESSES, SEED = 1_000_000, 2, 2
 SETTINGS: dict[str, Any] = {
     "threshold": 0.95,
@@ -45,25 +44,9 @@ def measure(rows: int = ROWS, processes: int = PROCESSES) -> list[Row]:
     """Measure both ways, and say whether they decide the same."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         write(Path(folder) / "vectors", rows, SEED)
-        one, parts = (_fresh(way, folder, rows, processes) for way in ("one", "parts"))
+        one, parts = (fresh(MODULE, way, folder, rows, processes) for way in ("one", "parts"))
     print(json.dumps({"one": one, "parts": parts}, indent=1))
-    if one["content"] != parts["content"]:
-        raise RuntimeError("the two ways decide differently")
-    name = f"semantic in parts, {rows:,} vectors, {processes} processes"
-    return [
-        Row(name, parts["seconds"], "s", "", "one machine", one["seconds"]),
-        Row("  processor time", parts["cpu"], "s", "", "one machine", one["cpu"]),
-        Row("  peak memory of the largest process", parts["peak"], "MB", "", "one machine", one["peak"]),
-    ]
-
-
-def _fresh(way: str, folder: str, rows: int, processes: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.semantic_parts", "--way", way, "--folder", folder]
-    command += ["--rows", str(rows), "--processes", str(processes)]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-1000:])
-    return json.loads(done.stdout)
+    return beside(f"semantic in parts, {rows:,} vectors, {processes} processes", one, parts)
 
 
 def decide(folder: Path, in_parts: bool, rows: int, processes: int) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def parsed(shard: str) -> tuple[int, int]:
 
 @contextmanager
 def by_shards(store: "Store", shards: int, shown: "Progress") -> Generator[None]:
-    """Let the workers of shards make the calls in the body of a ``with``; what is said of them goes to ``shown``.
+    """Let the workers of shards make the calls in the body of a ``with``; lines about them go to ``shown``.
 
     Raises:
         UserError: Another run has the store's shards; the store's folders are not this user's own.

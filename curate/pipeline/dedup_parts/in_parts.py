@@ -6,8 +6,7 @@ What this process holds grows with the rows that have an edge, not with all: a b
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,9 +25,9 @@ from curate.pipeline.dedup_parts.sketches import Sketched, SketchTask, make_sket
 from curate.pipeline.dedup_parts.texts import Part, TextFiles, TextsTask, write_wanted_texts
 from curate.pipeline.dedup_parts.verify import SpreadTexts
 from curate.pipeline.duplicate_evidence import duplicate_evidence, duplicate_reason, taken, with_named_ids
+from curate.pipeline.phases import Phases
 from curate.pipeline.row_rule import TURNS, RowRule
 from curate.pipeline.stage_spec import RunContext
-from curate.spread.spread import spread
 from curate.steps.find_step import sketcher
 from curate.storage.array_files import read_array, write_array, write_table
 from curate.storage.row_set import RowSet
@@ -36,8 +35,6 @@ from curate.storage.row_spans import row_spans, span_file
 from curate.storage.stage import StageWriter
 from schemas.errors import UserError
 
-Task = TypeVar("Task")
-Made = TypeVar("Made")
 MOST = 1 << 32  # rows: a number of one has 32 bits
 GRAMS = ("ngram", "unit", "nfkc", "ignore_case", "ignore_punctuation", "ignore_indents")
 
@@ -96,16 +93,9 @@ class PartsRun:
     def _before(self) -> int:
         return self.rule.reference.rows.height if self.rule.reference else 0
 
-    def _folder(self, name: str) -> Path:
-        folder = self.writer.parts.absolute() / name  # a task may be done in another current folder
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def _made(self, what: str, function: Callable[[Task], Made], tasks: Iterable[Task], count: int) -> Iterator[Made]:
-        self.run.progress.begin(f"{self.label}: {what}", count, "tasks")
-        for made in spread(function, tasks, self._folder(what)):
-            yield made
-            self.run.progress.advance(1)
+    @property
+    def _phases(self) -> Phases:
+        return Phases(self.writer, self.run, self.label)
 
     def _reference(self) -> Iterator[Part]:
         """Write the texts of the reference data, and yield it as parts."""
@@ -115,7 +105,7 @@ class PartsRun:
         texts = same_text.as_text(texts) if self.rule.on in TURNS.values() else texts
         for place, low in enumerate(range(0, len(texts), self.sizes.part)):
             part = pl.DataFrame({"text": texts[low : low + self.sizes.part]})
-            path = self._folder("reference") / f"{place:06d}.parquet"
+            path = self._phases.folder("reference") / f"{place:06d}.parquet"
             write_table(path, part, durable=self.writer.durable)
             yield Part(place, low, [span_file(path, np.ones(part.height, bool))], "text")
 
@@ -130,22 +120,22 @@ class PartsRun:
 
     def _sketched(self, parts: list[Part]) -> list[Sketched]:
         _, settings = sketcher(self.rule.step, self.rule.settings)
-        folder, ranges, contents = str(self._folder("sketches")), self.sizes.ranges, self.sizes.content_ranges
+        folder, ranges, contents = str(self._phases.folder("sketches")), self.sizes.ranges, self.sizes.content_ranges
         tasks = (SketchTask(part, settings, ranges, contents, folder, self.writer.durable) for part in parts)
-        return list(self._made("sketches", make_sketches, tasks, len(parts)))
+        return list(self._phases.made("sketches", make_sketches, tasks, len(parts)))
 
     def _copies(self, sketched: list[Sketched]) -> np.ndarray:
         """Return the rows that are equal to one before them: a line each, that first one and the row (uint32)."""
-        folder, count = self._folder("copies"), self.sizes.content_ranges
+        folder, count = self._phases.folder("copies"), self.sizes.content_ranges
         tasks = [
             CopiesTask([one.of_content(n) for one in sketched], str(folder / f"{n:04d}.npy"), self.writer.durable)
             for n in range(count)
         ]
-        list(self._made("copies", find_copies, tasks, count))
+        list(self._phases.made("copies", find_copies, tasks, count))
         return np.concatenate([read_array(task.path) for task in tasks])
 
     def _candidates(self, sketched: list[Sketched], copies: np.ndarray) -> Candidates:
-        folder, bands, ranges = self._folder("buckets"), sketched[0].bands, self.sizes.ranges
+        folder, bands, ranges = self._phases.folder("buckets"), sketched[0].bands, self.sizes.ranges
         rows = self._before + (self.rows.height if self.wanted is None else int(self.wanted.sum()))
         bits = folder / "copies.npy"
         write_array(bits, _bits(copies[:, 1], rows), durable=self.writer.durable)
@@ -161,7 +151,7 @@ class PartsRun:
             for band in range(bands)
             for number in range(ranges)
         )
-        return join_bands(self._made("buckets", find_buckets, tasks, bands * ranges), bands, ranges)
+        return join_bands(self._phases.made("buckets", find_buckets, tasks, bands * ranges), bands, ranges)
 
     def _dropped(
         self, parts: list[Part], candidates: Candidates, copies: np.ndarray, scores: Callable[[], Iterable[pl.Series]]
@@ -176,7 +166,7 @@ class PartsRun:
             score = taken(scores(), ranked[ranked >= before] - before) if settings["keep"] == "best" else None
             order = _order(settings["keep"], files.gather(order), score, ranked < before)
         held = families.families(candidates, copies, ranked, order, before)
-        folder, label = self._folder("verify"), f"{self.label}: verify"
+        folder, label = self._phases.folder("verify"), f"{self.label}: verify"
         texts = SpreadTexts(files, folder, self.sizes.compared, self.writer.durable, self.run.progress, label)
         grams = compared_grams(**{name: settings[name] for name in GRAMS})
         connected = settings["cluster"] == "connected"
@@ -186,23 +176,23 @@ class PartsRun:
 
     def _texts(self, parts: list[Part], rows: np.ndarray) -> TextFiles:
         """Write the texts of some sorted rows; a part without such has no files."""
-        folder, tasks, starts = self._folder("texts"), [], []
+        folder, tasks, starts = self._phases.folder("texts"), [], []
         ends = np.searchsorted(rows, [*(part.first for part in parts), np.iinfo(np.int64).max]).tolist()
         for part, (low, high) in zip(parts, pairwise(ends), strict=True):
             if high > low:
                 wanted = _bits(rows[low:high] - part.first, part.rows).tobytes()
                 tasks.append(TextsTask(part, wanted, str(folder / f"{part.place:06d}"), self.writer.durable))
                 starts.append(low)
-        list(self._made("texts", write_wanted_texts, tasks, len(tasks)))
+        list(self._phases.made("texts", write_wanted_texts, tasks, len(tasks)))
         return TextFiles([task.path for task in tasks], starts)
 
     def _decide(self, parts: list[Part], dropped: pl.DataFrame) -> None:
-        for files in self._made("decisions", write_decisions, self._decide_tasks(parts, dropped), len(parts)):
+        for files in self._phases.made("decisions", write_decisions, self._decide_tasks(parts, dropped), len(parts)):
             for file in files:
                 self.writer.take_part("decisions", file)
 
     def _decide_tasks(self, parts: list[Part], dropped: pl.DataFrame) -> Iterator[DecideTask]:
-        folder = self._folder("decisions")
+        folder = self._phases.folder("decisions")
         numbered, ids = with_named_ids(dropped, self._ids(), self._before)
         rows, reason = dropped["row"].to_numpy(), duplicate_reason(self.rule)
         for part in parts:

@@ -1,4 +1,4 @@
-"""What is read of files is checked before compiled loops get it: they do not look where an array ends."""
+"""Check the arrays in files before compiled loops read them: the loops do not look where an array ends."""
 
 from pathlib import Path
 

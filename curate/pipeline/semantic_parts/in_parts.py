@@ -3,10 +3,10 @@
 This process holds some numbers of each row (``docs/scale.md``), and the near pairs of some rows at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ import polars as pl
 from curate.algorithms.vectors.hyperplanes import BandPlan
 from curate.algorithms.vectors.places import KEPT, Decisions, Places
 from curate.dedup.semantic import Settings, duplicates
+from curate.pipeline.phases import Phases
 from curate.pipeline.semantic_parts.checks import check_places, held
 from curate.pipeline.semantic_parts.compare import CompareTask, compare_rows
 from curate.pipeline.semantic_parts.members import LOW, Compared, Members
@@ -21,14 +22,11 @@ from curate.pipeline.semantic_parts.nearest import NearestTask, find_nearest
 from curate.pipeline.semantic_parts.signs import Signed, SignsTask, make_signs
 from curate.pipeline.semantic_parts.sizes import TaskSizes
 from curate.pipeline.stage_spec import RunContext
-from curate.spread.spread import Runner, spread
 from curate.spread.worker_processes import WorkerProcesses
 from curate.storage.array_files import read_array, write_array, write_rows
 from curate.storage.stage import StageWriter
 from schemas.errors import UserError
 
-Task = TypeVar("Task")
-Made = TypeVar("Made")
 MOST = 1 << 32  # rows: a number of one has 32 bits
 BLOCK = 1 << 14  # vectors written at a time
 PAIRS = 1 << 26  # near pairs read at a time: 512 MB
@@ -75,22 +73,13 @@ class MeaningInParts:
         self._nearest(files, ranges, states, decisions)
         return count, np.asarray(read_array(files.bits))
 
-    def _folder(self, name: str) -> Path:
-        folder = self.writer.parts.absolute() / name  # a task may be done in another current folder
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def _made(
-        self, what: str, function: Callable[[Task], Made], tasks: Sequence[Task], runner: Runner | None = None
-    ) -> Iterator[Made]:
-        self.run.progress.begin(f"{self.label}: {what}", len(tasks), "tasks")
-        for made in spread(function, tasks, self._folder(what), runner):
-            yield made
-            self.run.progress.advance(1)
+    @property
+    def _phases(self) -> Phases:
+        return Phases(self.writer, self.run, self.label)
 
     def _signed(self, places: Places, plan: BandPlan) -> tuple[Compared, list[Signed]]:
         """Write the vectors of all places and their sign bits; return the files."""
-        folder, durable, count = self._folder("rows"), self.writer.durable, len(places.rows)
+        folder, durable, count = self._phases.folder("rows"), self.writer.durable, len(places.rows)
         names = (str(folder / f"{name}.npy") for name in ("vectors", "bits", "states"))
         files = Compared(*names, plan.size, plan.cutoff, places.threshold)
         blocks = (places.vectors[places.rows[low : low + BLOCK]] for low in range(0, count, BLOCK))
@@ -99,7 +88,7 @@ class MeaningInParts:
         centre, flips = folder / "centre.npy", folder / "flips.npy"
         write_array(centre, plan.centre, durable=durable)
         write_array(flips, plan.flips, durable=durable)
-        part, out = self.sizes.part, self._folder("signs")
+        part, out = self.sizes.part, self._phases.folder("signs")
         tasks = [
             SignsTask(
                 files.vectors,
@@ -114,7 +103,7 @@ class MeaningInParts:
             )
             for place, low in enumerate(range(0, count, part))
         ]
-        signed = list(self._made("signs", make_signs, tasks))
+        signed = list(self._phases.made("signs", make_signs, tasks, len(tasks)))
         if not Path(files.bits).exists():
             write_rows(Path(files.bits), count, (read_array(one.bits) for one in signed), durable=durable)
         for one in signed:
@@ -128,13 +117,13 @@ class MeaningInParts:
         while todo:
             what = f"compare-{number}"
             now = replace(files, states=self._written(states, what))
-            out = self._folder(what)
+            out = self._phases.folder(what)
             tasks = [
                 CompareTask(one, rest, now, compared, limit, str(out / f"{place:06d}"), self.writer.durable)
                 for place, (one, rest) in enumerate(todo)
             ]
             few = sum(len(read_array(rest)) for _, rest in todo if rest) < FEW and number
-            found = list(self._made(what, compare_rows, tasks, WorkerProcesses(1) if few else None))
+            found = list(self._phases.made(what, compare_rows, tasks, len(tasks), WorkerProcesses(1) if few else None))
             waiting = np.zeros(len(states), bool)
             for one in found:
                 waiting[read_array(one.waiting)] = True
@@ -144,7 +133,7 @@ class MeaningInParts:
             compared, limit, number = limit, 4 * limit, number + 1
 
     def _written(self, states: np.ndarray, name: str) -> str:
-        path = self._folder("rows") / f"states-{name}.npy"
+        path = self._phases.folder("rows") / f"states-{name}.npy"
         write_array(path, states, durable=self.writer.durable)
         return str(path)
 
@@ -152,11 +141,11 @@ class MeaningInParts:
         """Find the nearest kept place of each dropped one, and the cosine to it."""
         from curate.algorithms.vectors.bucket_pair_loops import raise_closest
 
-        now, out = replace(files, states=self._written(states, "nearest")), self._folder("nearest")
+        now, out = replace(files, states=self._written(states, "nearest")), self._phases.folder("nearest")
         tasks = [
             NearestTask(one, now, str(out / f"{place:06d}"), self.writer.durable) for place, one in enumerate(ranges)
         ]
-        for made in self._made("nearest", find_nearest, tasks):
+        for made in self._phases.made("nearest", find_nearest, tasks, len(tasks)):
             found = held(made.places, np.uint32, 2, None)
             check_places(made.places, found, len(states))
             cosines = held(made.cosines, np.float64, found.shape[1])
