@@ -169,13 +169,7 @@ class Counting:
 @pytest.mark.parametrize("after", [2, 25])
 def test_a_killed_run_goes_on_where_it_ended(tmp_path, after):
     path, every, rest = tmp_path / "s", Counting(), Counting()
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True
-    )
-    while process.poll() is None and answers(path) < after:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    kill_after(KILLED, path, after)
     there = answers(path)  # a worker that was at work may add one later
     store = Store(path, durable=False)
     rows = RowSet("prompts", "prompt_id")
@@ -207,6 +201,17 @@ def test_a_run_whose_worker_was_killed_goes_on(tmp_path):
     one, _ = decided(store, rows, rule_of(), None)
     assert again.read("decisions").equals(one.read("decisions")) and rest.made > 10
     assert parts_left(store) == []
+
+
+def kill_after(script: str, store: Path, after: int) -> None:
+    """Run a script on a store, and kill it when so many answers of tasks are kept."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(store)], env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True
+    )
+    while process.poll() is None and answers(store) < after:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
 
 
 def answers(store: Path) -> int:

@@ -1,12 +1,8 @@
 """``dedup: semantic`` in parts decides as on one machine, row for row, wherever parts, ranges and rounds are cut."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +19,13 @@ from curate.pipeline.semantic_parts.in_parts import MeaningInParts, settle_from
 from curate.pipeline.semantic_parts.sizes import TaskSizes
 from curate.pipeline.stage_spec import RunContext
 from curate.spread.spread import Runner, run_by
-from curate.spread.worker_processes import ROOT, WorkerProcesses
+from curate.spread.worker_processes import WorkerProcesses
 from curate.storage.array_files import write_array
 from curate.storage.store import Store
 from schemas.errors import Failed
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
-from tests.pipeline.dedup_parts.test_in_parts import Counting, Dying, answers
+from tests.pipeline.dedup_parts.test_in_parts import Counting, Dying, answers, kill_after
 
 pytestmark = pytest.mark.slow  # some hundred vectors, many times: seconds for the file
 
@@ -148,13 +144,7 @@ in_parts(Store(Path(sys.argv[1]), durable=False), near_vectors(3, 400), FEW, Wor
 @pytest.mark.parametrize("after", [3, 9])
 def test_a_killed_run_goes_on_where_it_ended(tmp_path, after):
     path, every, rest = tmp_path / "s", Counting(), Counting()
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True
-    )
-    while process.poll() is None and answers(path) < after:
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+    kill_after(KILLED, path, after)
     there, columns = answers(path), near_vectors(3, 400)
     store = Store(path, durable=False)
     again = in_parts(store, columns, FEW, rest, "killed")
